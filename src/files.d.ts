@@ -1,0 +1,21 @@
+// Files that the bundler embeds; the import gives their path.
+declare module '*.node' {
+  const path: string;
+  export default path;
+}
+declare module '*.so.1' {
+  const path: string;
+  export default path;
+}
+declare module '*.onnx' {
+  const path: string;
+  export default path;
+}
+declare module '*.sql' {
+  const text: string;
+  export default text;
+}
+declare module '*.css' {
+  const text: string;
+  export default text;
+}

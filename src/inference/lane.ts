@@ -1,0 +1,369 @@
+// One version in one data plane: the requests that wait for it, the links to its instances, and the batches between
+// the two. Knows neither HTTP nor where instances come from.
+import { AppError } from '../error.ts';
+import { datatypeBytes, type TensorData, type TensorSpec } from '../types.ts';
+import { checkCall, type CheckedCall } from './check.ts';
+import { type BatchOutput, type BatchSpec, Link } from './link.ts';
+import type { InferenceCall, StageTimes, VersionStatistics } from './plane.ts';
+import { RequestQueue, type Waiting } from './queue.ts';
+import type { InstanceAddress, VersionRoute } from './routing.ts';
+import { countExecution, countFailure, countSuccess, emptyStatistics } from './statistics.ts';
+
+export interface LaneOptions {
+  /** Folder in shared memory for slots. */
+  folder: string;
+  requestTimeoutMs: number;
+  maxQueueSize: number;
+  /** A batch that computes longer is taken as hung. */
+  runTimeoutMs: number;
+  onHung(instanceId: string): void;
+}
+
+interface Pending extends Waiting {
+  call: CheckedCall;
+  encode: (outputs: TensorData[], times: StageTimes) => unknown;
+  resolve: (value: unknown) => void;
+  reject: (error: unknown) => void;
+  startedNs: number;
+}
+
+interface Batch {
+  requests: Pending[];
+  rows: number;
+  dispatchedNs: number;
+}
+
+export class Lane {
+  private readonly counters: VersionStatistics;
+  private readonly batchSizes = new Map<number, VersionStatistics['batches'][number]>();
+  private readonly queue: RequestQueue<Pending>;
+  private readonly links = new Map<string, Link>();
+  private readonly opening = new Set<string>();
+  private inFlight = 0;
+  private holders = 0;
+  private idleWaiters: (() => void)[] = [];
+  private wakeAtUs = Infinity;
+  private wakeTimer: Timer | undefined;
+  private readonly watchdog: Timer;
+
+  constructor(
+    public route: VersionRoute,
+    private readonly options: LaneOptions,
+  ) {
+    this.counters = emptyStatistics(route.model, route.version);
+    const { serving } = route;
+    const maxSize = serving.queuePolicy.maxQueueSize || options.maxQueueSize;
+    this.queue = new RequestQueue(serving, maxSize, (item, why) => this.dropped(item, why));
+    this.watchdog = setInterval(() => this.findHung(), Math.min(1000, options.runTimeoutMs / 2));
+    this.watchdog.unref();
+    this.update(route);
+  }
+
+  /** Takes over a newly published route: connects to new instances. Links to ended ones close by themselves. */
+  update(route: VersionRoute): void {
+    this.route = route;
+    for (const instance of route.instances) {
+      if (!this.links.has(instance.id) && !this.opening.has(instance.id)) void this.connect(instance);
+    }
+    if (route.state === 'failed') {
+      this.failWaiting(new AppError('unavailable', notReady(route), route.reason || undefined));
+    }
+  }
+
+  submit<T>(call: InferenceCall, encode: (outputs: TensorData[], times: StageTimes) => T): Promise<T> {
+    const checked = checkCall(this.route, call);
+    const { serving } = this.route;
+    const policy = serving.queuePolicy;
+    const nowNs = Bun.nanoseconds();
+    const allowedUs = policy.allowTimeoutOverride && call.timeoutUs ? call.timeoutUs : policy.defaultTimeoutUs;
+    const timeoutUs = Math.min(allowedUs || Infinity, this.options.requestTimeoutMs * 1000);
+    return new Promise<T>((resolve, reject) => {
+      const pending: Pending = {
+        call: checked,
+        rows: checked.rows,
+        key: checked.key,
+        alone: false,
+        priority: call.priority || serving.defaultPriorityLevel || Math.ceil(serving.priorityLevels / 2),
+        enqueuedUs: nowNs / 1000,
+        deadlineUs: nowNs / 1000 + timeoutUs,
+        isCancelled: () => call.signal?.aborted === true,
+        encode,
+        resolve: resolve as (value: unknown) => void,
+        reject,
+        startedNs: nowNs,
+      };
+      if (!this.queue.push(pending)) {
+        countFailure(this.counters, 0);
+        reject(new AppError('overloaded', 'Exceeds maximum queue size', 'Try again in a moment, or add instances.'));
+        return;
+      }
+      this.pump();
+    });
+  }
+
+  statistics(): VersionStatistics {
+    return { ...this.counters, pending: this.queue.size };
+  }
+
+  /** Keeps the lane from draining until released: for callers that prepare their tensors for a while first. */
+  hold(): () => void {
+    this.holders++;
+    let released = false;
+    return () => {
+      if (released) return;
+      released = true;
+      this.holders--;
+      this.noteIdle();
+    };
+  }
+
+  /** Resolves when nothing waits or is being computed. */
+  drained(): Promise<void> {
+    return new Promise((resolve) => {
+      this.idleWaiters.push(resolve);
+      this.noteIdle();
+    });
+  }
+
+  /** Ends the links; what still waits is refused. */
+  close(): void {
+    clearInterval(this.watchdog);
+    clearTimeout(this.wakeTimer);
+    this.failWaiting(new AppError('unavailable', notReady(this.route)));
+    for (const link of this.links.values()) link.close();
+  }
+
+  private async connect(instance: InstanceAddress): Promise<void> {
+    this.opening.add(instance.id);
+    try {
+      const link = await Link.open(instance.id, instance.socketPath, this.options.folder, {
+        onDone: (batch, output) => this.finish(batch as Batch, output),
+        onFailed: (batch, message) => this.fail(batch as Batch, message),
+        onClosed: (computing, waiting) => {
+          this.links.delete(instance.id);
+          this.recover(computing as Batch | undefined, waiting as Batch[]);
+        },
+      });
+      this.links.set(instance.id, link);
+      this.pump();
+    } catch {
+      // The instance ended before it could be reached: the control side notices that and publishes another.
+    } finally {
+      this.opening.delete(instance.id);
+    }
+  }
+
+  /** Starts batches while there are both requests and free slots. */
+  private pump(): void {
+    for (let link = this.leastBusy(); link && this.queue.size > 0; link = this.leastBusy()) {
+      const taken = this.queue.take(Bun.nanoseconds() / 1000);
+      if (!taken) break;
+      if ('waitUntilUs' in taken) {
+        this.wakeAt(taken.waitUntilUs);
+        return;
+      }
+      this.start(link, taken.batch);
+    }
+    if (this.queue.size > 0) this.wakeAt(this.queue.nextDeadlineUs());
+  }
+
+  private leastBusy(): Link | undefined {
+    let best: Link | undefined;
+    for (const link of this.links.values()) {
+      if (link.freeSlots > (best?.freeSlots ?? 0)) best = link;
+    }
+    return best;
+  }
+
+  private start(link: Link, requests: Pending[]): void {
+    const batch: Batch = { requests, rows: 0, dispatchedNs: Bun.nanoseconds() };
+    for (const request of requests) batch.rows += request.rows;
+    this.inFlight++;
+    try {
+      link.start(batch, this.plan(batch));
+    } catch (error) {
+      this.settle(batch, (request) => this.refuse(request, error));
+    }
+  }
+
+  private plan(batch: Batch): BatchSpec {
+    const first = batch.requests[0]!.call;
+    const batched = this.route.serving.maxBatchSize > 0;
+    const shapeOf = (shape: readonly number[]) => (batched ? [batch.rows, ...shape.slice(1)] : [...shape]);
+    const inputs = first.inputs.map(({ name, datatype, shape }, i) => ({
+      name,
+      datatype,
+      shape: shapeOf(shape),
+      parts: batch.requests.map((request) => request.call.inputs[i]!.bytes),
+    }));
+    const key = batched
+      ? `${batch.rows}/${first.key}`
+      : `${first.inputs.map(({ shape }) => shape.join('x')).join(';')}/${first.key}`;
+    return { key, inputs, outputs: first.outputs.map((spec) => planOutput(spec, batched, batch.rows)) };
+  }
+
+  private finish(batch: Batch, output: BatchOutput): void {
+    const shared = {
+      computeInputNs: output.inputNs,
+      computeInferNs: output.inferNs,
+      computeOutputNs: output.outputNs,
+    };
+    countExecution(this.counters, batch.rows, this.batchSizes, shared);
+    const split = this.route.serving.maxBatchSize > 0 && batch.requests.length > 1;
+    let row = 0;
+    this.settle(batch, (request) => {
+      const times = { queueNs: batch.dispatchedNs - request.startedNs, ...shared };
+      try {
+        const outputs = request.call.outputs.map(({ name }) => {
+          const tensor = output.tensors.get(name)!;
+          return split ? sliceRows(tensor, row, request.rows, batch.rows) : tensor;
+        });
+        const answer = request.encode(outputs, times);
+        countSuccess(this.counters, request.rows, times, Bun.nanoseconds() - request.startedNs);
+        request.resolve(answer);
+      } catch (error) {
+        this.refuse(request, error);
+      }
+      row += request.rows;
+    });
+  }
+
+  private fail(batch: Batch, message: string): void {
+    if (batch.requests.length > 1) {
+      // One request's data may be what the model cannot compute: the others must not fail with it.
+      this.retry(batch);
+      return;
+    }
+    const error = new AppError('model_failed', trimPaths(message));
+    this.settle(batch, (request) => this.refuse(request, error));
+  }
+
+  /** The instance ended: what it was computing is tried once more, by itself; what waited behind goes back unblamed. */
+  private recover(computing: Batch | undefined, waiting: Batch[]): void {
+    for (const batch of waiting.toReversed()) {
+      batch.requests.reverse();
+      this.settle(batch, (request) => this.queue.putBack(request));
+    }
+    if (computing) this.retry(computing);
+    if (this.route.state === 'failed') this.failWaiting(new AppError('unavailable', notReady(this.route)));
+    this.pump();
+  }
+
+  private retry(batch: Batch): void {
+    const error = new AppError(
+      'unavailable',
+      `The process of model '${this.route.model}' ended twice while computing this request`,
+      'Look at the log of the instance; the model may not be able to compute this input.',
+    );
+    // Put back at the front of the queue, so the last one first.
+    batch.requests.reverse();
+    this.settle(batch, (request) => {
+      if (request.alone) {
+        this.refuse(request, error);
+      } else {
+        request.alone = true;
+        this.queue.putBack(request);
+      }
+    });
+  }
+
+  private settle(batch: Batch, each: (request: Pending) => void): void {
+    for (const request of batch.requests) each(request);
+    this.inFlight--;
+    this.pump();
+    this.noteIdle();
+  }
+
+  private refuse(request: Pending, error: unknown): void {
+    countFailure(this.counters, Bun.nanoseconds() - request.startedNs);
+    request.reject(error);
+  }
+
+  private dropped(request: Pending, why: 'cancelled' | 'expired'): void {
+    this.refuse(
+      request,
+      why === 'expired'
+        ? new AppError('timeout', 'Request timeout expired')
+        : new AppError('conflict', 'The client went away.'),
+    );
+  }
+
+  private failWaiting(error: AppError): void {
+    for (const request of this.queue.removeAll()) this.refuse(request, error);
+    this.noteIdle();
+  }
+
+  private wakeAt(timeUs: number): void {
+    if (timeUs >= this.wakeAtUs || timeUs === Infinity) return;
+    clearTimeout(this.wakeTimer);
+    this.wakeAtUs = timeUs;
+    const delayMs = Math.max(0, (timeUs - Bun.nanoseconds() / 1000) / 1000);
+    this.wakeTimer = setTimeout(() => {
+      this.wakeAtUs = Infinity;
+      this.queue.dropGone(Bun.nanoseconds() / 1000);
+      this.pump();
+      this.noteIdle();
+    }, delayMs);
+  }
+
+  private findHung(): void {
+    for (const link of this.links.values()) {
+      if (link.computingMs() > this.options.runTimeoutMs) this.options.onHung(link.id);
+    }
+  }
+
+  private noteIdle(): void {
+    if (this.queue.size > 0 || this.inFlight > 0 || this.holders > 0) return;
+    for (const resolve of this.idleWaiters.splice(0)) resolve();
+  }
+}
+
+/** "… is not at ready state", as the protocol's clients know it. */
+export function notReady(route: { model: string; version: number | 'any' }): string {
+  return `Request for model '${route.model}' version ${route.version} is not at ready state`;
+}
+
+function planOutput(spec: TensorSpec, batched: boolean, rows: number): BatchSpec['outputs'][number] {
+  const { name, datatype } = spec;
+  const shape = batched && spec.shape[0] === -1 ? [rows, ...spec.shape.slice(1)] : spec.shape;
+  // ONNX Runtime reports an output of unknown rank like a scalar, and strings have no size before the run.
+  if (datatype === 'BYTES' || shape.length === 0 || shape.some((size) => size <= 0)) return { name, datatype };
+  return { name, datatype, shape, bytes: shape.reduce((count, size) => count * size, datatypeBytes[datatype]) };
+}
+
+function sliceRows(tensor: TensorData, row: number, rows: number, allRows: number): TensorData {
+  const { name, datatype, shape, bytes } = tensor;
+  if (shape[0] !== allRows) {
+    throw new AppError(
+      'model_failed',
+      `output '${name}' has ${shape[0] ?? 'no'} rows for a batch of ${allRows}`,
+      'The model does not compute rows independently: set maxBatchSize to 0.',
+    );
+  }
+  if (datatype === 'BYTES')
+    return { name, datatype, shape: [rows, ...shape.slice(1)], bytes: sliceStrings(tensor, row, rows) };
+  const rowBytes = bytes.length / allRows;
+  return {
+    name,
+    datatype,
+    shape: [rows, ...shape.slice(1)],
+    bytes: bytes.subarray(row * rowBytes, (row + rows) * rowBytes),
+  };
+}
+
+function sliceStrings({ shape, bytes }: TensorData, row: number, rows: number): Uint8Array {
+  const perRow = shape.slice(1).reduce((count, size) => count * size, 1);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const skip = (from: number, strings: number): number => {
+    let at = from;
+    for (let i = 0; i < strings; i++) at += 4 + view.getUint32(at, true);
+    return at;
+  };
+  const start = skip(0, row * perRow);
+  return bytes.subarray(start, skip(start, rows * perRow));
+}
+
+/** ONNX Runtime names source files and folders of this machine in its messages. */
+function trimPaths(message: string): string {
+  return message.replace(/(?:\/[\w.+@-]+)+\/([\w.+-]+)/g, '$1').slice(0, 1000);
+}

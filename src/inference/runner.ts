@@ -1,0 +1,192 @@
+// The child that owns one ONNX Runtime session and computes batches that data planes put into shared memory. Knows
+// nothing of HTTP, queues or the registry.
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+import { messageOf } from '../error.ts';
+import { dieWithParent } from '../libc.ts';
+import {
+  alignUp,
+  decodeJson,
+  encodeFrame,
+  FrameReader,
+  frameTypes,
+  FrameWriter,
+  type Layout,
+  type RunOutput,
+  type SlotFrame,
+} from './frames.ts';
+import { fromOrt, openSession, type OrtTensor, type OrtTensors, type Session, toOrt } from './session.ts';
+
+/** What the supervisor tells a runner on standard input. */
+export interface RunnerRequest {
+  modelPath: string;
+  socketPath: string;
+  threads: number;
+  nativeFolder: string;
+}
+
+/** A layout bound to one slot's memory. */
+interface Binding {
+  feeds: OrtTensors;
+  fetches: Record<string, OrtTensor | null>;
+  layout: Layout;
+}
+
+/** Loads the model, listens, and serves until its parent ends. Prints one line "ready" when it can be connected to. */
+export async function runRunner(parent: number): Promise<void> {
+  dieWithParent(parent);
+  const request = (await Bun.stdin.json()) as RunnerRequest;
+  let session: Session;
+  try {
+    session = openSession(request.modelPath, request);
+  } catch (error) {
+    process.stderr.write(`${messageOf(error)}\n`);
+    process.exit(1);
+  }
+  Bun.listen<{ connection: RunnerConnection; writer: FrameWriter }>({
+    unix: request.socketPath,
+    socket: {
+      open(socket) {
+        const writer = new FrameWriter(socket);
+        socket.data = { writer, connection: new RunnerConnection(session, writer, dirname(request.socketPath)) };
+      },
+      data(socket, chunk) {
+        socket.data.connection.push(chunk);
+      },
+      drain(socket) {
+        socket.data.writer.drain();
+      },
+    },
+  });
+  writeSync(1, 'ready\n');
+}
+
+/** One data plane's side of a runner: its slots and layouts. */
+class RunnerConnection {
+  private readonly slots = new Map<number, Uint8Array>();
+  private readonly layouts = new Map<number, Layout>();
+  /** By slot, then layout. */
+  private readonly bindings = new Map<number, Map<number, Binding>>();
+  private readonly reader = new FrameReader((type, payload) => this.receive(type, payload));
+  private files = 0;
+
+  constructor(
+    private readonly session: Session,
+    private readonly writer: FrameWriter,
+    private readonly folder: string,
+  ) {}
+
+  push(chunk: Uint8Array): void {
+    this.reader.push(chunk);
+  }
+
+  private receive(type: number, payload: Uint8Array): void {
+    if (type === frameTypes.run) {
+      const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
+      this.run(payload[0]!, view.getUint32(1, true));
+    } else if (type === frameTypes.layout) {
+      const layout = decodeJson<Layout>(payload);
+      this.layouts.set(layout.id, layout);
+    } else if (type === frameTypes.slot) {
+      const { slot, path } = decodeJson<SlotFrame>(payload);
+      this.slots.set(slot, Bun.mmap(path, { shared: true }));
+      // Mapped on both sides now: without a name the memory goes with the processes, however they end.
+      rmSync(path);
+      this.bindings.delete(slot);
+    } else if (type === frameTypes.reset) {
+      this.layouts.clear();
+      this.bindings.clear();
+    }
+  }
+
+  private run(slot: number, layoutId: number): void {
+    try {
+      const started = Bun.nanoseconds();
+      const binding = this.bind(slot, layoutId);
+      const bound = Bun.nanoseconds();
+      const results = this.compute(binding);
+      const computed = Bun.nanoseconds();
+      const learned = this.placeOutputs(slot, binding, results);
+      const done = new Uint8Array(25 + learned.length);
+      const view = new DataView(done.buffer);
+      done[0] = slot;
+      view.setFloat64(1, bound - started, true);
+      view.setFloat64(9, computed - bound, true);
+      view.setFloat64(17, Bun.nanoseconds() - computed, true);
+      done.set(learned, 25);
+      this.writer.send(encodeFrame(frameTypes.done, done));
+    } catch (error) {
+      const message = new TextEncoder().encode(messageOf(error));
+      const failed = new Uint8Array(1 + message.length);
+      failed[0] = slot;
+      failed.set(message, 1);
+      this.writer.send(encodeFrame(frameTypes.failed, failed));
+    }
+  }
+
+  private bind(slot: number, layoutId: number): Binding {
+    const ofSlot = this.bindings.get(slot) ?? new Map<number, Binding>();
+    this.bindings.set(slot, ofSlot);
+    const known = ofSlot.get(layoutId);
+    if (known) return known;
+    const layout = this.layouts.get(layoutId)!;
+    const memory = this.slots.get(slot)!;
+    const feeds: OrtTensors = {};
+    let reusable = true;
+    for (const { name, datatype, shape, offset, bytes } of layout.inputs) {
+      feeds[name] = toOrt(datatype, shape, memory.subarray(offset, offset + bytes));
+      // Strings were copied out of the slot: the next batch has others.
+      if (datatype === 'BYTES') reusable = false;
+    }
+    const fetches: Record<string, OrtTensor | null> = {};
+    for (const output of layout.outputs) {
+      fetches[output.name] = output.shape
+        ? toOrt(output.datatype, output.shape, memory.subarray(output.offset, output.offset + output.bytes))
+        : null;
+    }
+    const binding = { feeds, fetches, layout };
+    if (reusable) ofSlot.set(layoutId, binding);
+    return binding;
+  }
+
+  private compute(binding: Binding): OrtTensors {
+    return this.session.run(binding.feeds, binding.fetches);
+  }
+
+  /** Copies outputs without a region behind the others, or into files when they do not fit. @returns JSON or nothing */
+  private placeOutputs(slot: number, { layout }: Binding, results: OrtTensors): Uint8Array {
+    const memory = this.slots.get(slot)!;
+    const learned: RunOutput[] = [];
+    let free = layout.freeOffset;
+    for (const { name, shape: known } of layout.outputs) {
+      if (known) continue;
+      const { datatype, shape, bytes } = fromOrt(results[name]!);
+      const output: RunOutput = { name, datatype, shape: [...shape], offset: 0, bytes: bytes.length };
+      if (free + bytes.length <= memory.length) {
+        memory.set(bytes, free);
+        output.offset = free;
+        free = alignUp(free + bytes.length);
+      } else {
+        output.file = this.writeFile(bytes);
+      }
+      learned.push(output);
+    }
+    return learned.length === 0 ? new Uint8Array(0) : new TextEncoder().encode(JSON.stringify(learned));
+  }
+
+  private writeFile(bytes: Uint8Array): string {
+    const name = `out-${process.pid}-${this.files++}`;
+    const path = join(this.folder, name);
+    const fd = openSync(path, 'wx', 0o600);
+    try {
+      for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
+    } catch (error) {
+      rmSync(path);
+      throw error;
+    } finally {
+      closeSync(fd);
+    }
+    return name;
+  }
+}

@@ -1,0 +1,79 @@
+// Counters of one version in one data plane. Plain numbers, so that several data planes' can be added up.
+import { type DurationStat, latencyBucketsSeconds, type StageTimes, type VersionStatistics } from './plane.ts';
+
+type BatchStat = VersionStatistics['batches'][number];
+
+export function emptyStatistics(model: string, version: number): VersionStatistics {
+  const histogram = () => ({ counts: new Array<number>(latencyBucketsSeconds.length + 1).fill(0), sum: 0 });
+  return {
+    model,
+    version,
+    lastInferenceMs: 0,
+    inferenceCount: 0,
+    executionCount: 0,
+    pending: 0,
+    success: zero(),
+    fail: zero(),
+    queue: zero(),
+    computeInput: zero(),
+    computeInfer: zero(),
+    computeOutput: zero(),
+    batches: [],
+    histograms: { request: histogram(), queue: histogram(), compute: histogram() },
+  };
+}
+
+/** One run of the model. @param rows size of its batch dimension */
+export function countExecution(
+  stats: VersionStatistics,
+  rows: number,
+  batchSizes: Map<number, BatchStat>,
+  times: Omit<StageTimes, 'queueNs'>,
+): void {
+  stats.executionCount++;
+  let batch = batchSizes.get(rows);
+  if (!batch) {
+    batch = { batchSize: rows, computeInput: zero(), computeInfer: zero(), computeOutput: zero() };
+    batchSizes.set(rows, batch);
+    stats.batches.push(batch);
+    stats.batches.sort((a, b) => a.batchSize - b.batchSize);
+  }
+  add(batch.computeInput, times.computeInputNs);
+  add(batch.computeInfer, times.computeInferNs);
+  add(batch.computeOutput, times.computeOutputNs);
+}
+
+/** One answered request. */
+export function countSuccess(stats: VersionStatistics, rows: number, times: StageTimes, totalNs: number): void {
+  stats.lastInferenceMs = Date.now();
+  stats.inferenceCount += rows;
+  add(stats.success, totalNs);
+  add(stats.queue, times.queueNs);
+  add(stats.computeInput, times.computeInputNs);
+  add(stats.computeInfer, times.computeInferNs);
+  add(stats.computeOutput, times.computeOutputNs);
+  observe(stats.histograms.request, totalNs);
+  observe(stats.histograms.queue, times.queueNs);
+  observe(stats.histograms.compute, times.computeInferNs);
+}
+
+export function countFailure(stats: VersionStatistics, totalNs: number): void {
+  add(stats.fail, totalNs);
+}
+
+function zero(): DurationStat {
+  return { count: 0, ns: 0 };
+}
+
+function add(stat: DurationStat, ns: number): void {
+  stat.count++;
+  stat.ns += ns;
+}
+
+function observe(histogram: { counts: number[]; sum: number }, ns: number): void {
+  const seconds = ns / 1e9;
+  let bucket = 0;
+  while (bucket < latencyBucketsSeconds.length && seconds > latencyBucketsSeconds[bucket]!) bucket++;
+  histogram.counts[bucket]!++;
+  histogram.sum += seconds;
+}

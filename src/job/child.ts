@@ -1,0 +1,116 @@
+// Starts this same executable again as a child, and runs one piece of work in such a child under a deadline and a
+// memory limit. Knows nothing of what the work is.
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { AppError, type ErrorCode, messageOf } from '../error.ts';
+import { dieWithParent, limitMemory } from '../libc.ts';
+import { isCompiled } from '../native.ts';
+
+const mainFile = join(import.meta.dir, '..', 'main.ts');
+
+/** The command line that starts this executable with a hidden verb, compiled or from source. */
+export function selfCommand(...args: string[]): string[] {
+  return isCompiled ? [process.execPath, ...args] : [process.execPath, mainFile, ...args];
+}
+
+/** Environment of a child: what programs need to run at all, and nothing that could hold a secret. */
+export function childEnvironment(extra: Record<string, string> = {}): Record<string, string> {
+  const environment: Record<string, string> = { ORT_DISABLE_TELEMETRY: '1', TMPDIR: tmpdir() };
+  for (const name of ['PATH', 'HOME', 'LANG', 'LC_ALL', 'LD_LIBRARY_PATH', 'VK_DRIVER_FILES']) {
+    const value = process.env[name];
+    if (value !== undefined) environment[name] = value;
+  }
+  return { ...environment, ...extra };
+}
+
+export interface ChildLimits {
+  timeoutMs: number;
+  /** Writable memory the child may take beyond what it starts with. */
+  memoryBytes: number;
+  /** Folder with ONNX Runtime's native libraries. */
+  nativeFolder: string;
+  signal?: AbortSignal;
+}
+
+interface Failure {
+  code: ErrorCode;
+  message: string;
+  hint?: string;
+}
+
+type Outcome = { result: unknown } | { failure: Failure };
+
+/**
+ * Runs `verb` in a child: `request` goes in as JSON, the result comes back as JSON.
+ * @throws AppError the child's own; or `invalid` when it crashed or ran out of memory; or `timeout`
+ */
+export async function runChild<T>(verb: string, request: unknown, limits: ChildLimits): Promise<T> {
+  const child = Bun.spawn(selfCommand('job', verb, String(process.pid)), {
+    stdin: new Blob([JSON.stringify({ request, memoryBytes: limits.memoryBytes })]),
+    stdout: 'pipe',
+    stderr: 'pipe',
+    env: childEnvironment({ AIMASS_NATIVE_FOLDER: limits.nativeFolder }),
+  });
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    child.kill('SIGKILL');
+  }, limits.timeoutMs);
+  const cancel = () => child.kill('SIGKILL');
+  limits.signal?.addEventListener('abort', cancel);
+  try {
+    const [text, complaints] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+    if (limits.signal?.aborted) throw new AppError('conflict', 'The work was cancelled.');
+    if (timedOut) {
+      throw new AppError('timeout', `The ${verb} step took longer than ${Math.round(limits.timeoutMs / 1000)} s.`);
+    }
+    return readOutcome<T>(verb, text, complaints, child.signalCode ?? child.exitCode);
+  } finally {
+    clearTimeout(timer);
+    limits.signal?.removeEventListener('abort', cancel);
+  }
+}
+
+function readOutcome<T>(verb: string, text: string, complaints: string, exit: string | number | null): T {
+  const line = text.trimEnd().split('\n').at(-1) ?? '';
+  let outcome: Outcome | undefined;
+  try {
+    outcome = JSON.parse(line) as Outcome;
+  } catch {
+    // The child ended without an outcome: it crashed.
+  }
+  if (outcome && 'result' in outcome) return outcome.result as T;
+  if (outcome) throw new AppError(outcome.failure.code, outcome.failure.message, outcome.failure.hint);
+  const last = complaints.trim().split('\n').slice(-3).join(' ').slice(-300);
+  throw new AppError('invalid', `The ${verb} step ended unexpectedly (${String(exit)}). ${last}`.trim());
+}
+
+/** The child's side of runChild. Ends the process. @param parent pid that the child must not outlive */
+export async function serveChild(parent: number, handler: (request: unknown) => Promise<unknown>): Promise<never> {
+  dieWithParent(parent);
+  let outcome: Outcome;
+  try {
+    const { request, memoryBytes } = (await Bun.stdin.json()) as { request: unknown; memoryBytes: number };
+    await limitMemory(memoryBytes);
+    outcome = { result: await handler(request) };
+  } catch (thrown) {
+    outcome = { failure: describe(thrown) };
+  }
+  // The native library may have printed to standard output too: the outcome is the last line.
+  await Bun.write(Bun.stdout, `\n${JSON.stringify(outcome)}\n`);
+  process.exit(0);
+}
+
+function describe(thrown: unknown): Failure {
+  if (thrown instanceof AppError) return { code: thrown.code, message: thrown.message, hint: thrown.hint };
+  const message = messageOf(thrown);
+  if (/out of memory|bad_alloc|Failed to allocate/i.test(message)) {
+    return {
+      code: 'too_large',
+      message: 'Not enough memory for this step.',
+      hint: 'Raise the memory limit in the settings.',
+    };
+  }
+  return { code: 'invalid', message };
+}
