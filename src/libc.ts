@@ -5,7 +5,6 @@ const PR_SET_PDEATHSIG = 1;
 const SIGKILL = 9;
 const RLIMIT_DATA = 2;
 const AF_UNIX = 1;
-const LOCK_EX_NB = 2 | 4;
 const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
 
 let library: ReturnType<typeof open> | undefined;
@@ -18,7 +17,6 @@ function open() {
     sendto: { args: ['i32', 'ptr', 'u64', 'i32', 'ptr', 'u32'], returns: 'i64' },
     close: { args: ['i32'], returns: 'i32' },
     posix_fallocate: { args: ['i32', 'i64', 'i64'], returns: 'i32' },
-    flock: { args: ['i32', 'i32'], returns: 'i32' },
   }).symbols;
 }
 
@@ -68,9 +66,4 @@ export function sendDatagram(path: string, text: string): boolean {
 /** Sets a file's size and reserves its blocks (or memory, on tmpfs). @returns false when there is no room */
 export function reserveFile(fd: number, bytes: number): boolean {
   return libc().posix_fallocate(fd, 0n, BigInt(bytes)) === 0;
-}
-
-/** Takes an exclusive lock that ends with this process. @returns false when another process holds it */
-export function lockFile(fd: number): boolean {
-  return libc().flock(fd, LOCK_EX_NB) === 0;
 }

@@ -82,6 +82,7 @@ export class Instance {
     this.generation++;
     this.state = 'starting';
     this.startedAt = new Date();
+    this.logLines.length = 0;
     this.ended = this.run();
   }
 

@@ -166,7 +166,8 @@ export class Link {
   }
 
   private grow(slot: Slot, bytes: number): void {
-    if (slot.memory.length >= bytes) return;
+    // The runner needs a slot even for tensors without elements.
+    if (slot.memory.length >= Math.max(bytes, 1)) return;
     const size = Math.max(minSlotBytes, 2 ** Math.ceil(Math.log2(bytes)));
     const path = join(this.folder, `${this.id}-${slot.index}-${this.files++}`);
     slot.memory = createShared(path, size);

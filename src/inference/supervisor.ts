@@ -1,12 +1,12 @@
 // The control side of inference: which versions are loaded, in how many processes, and which one answers. Publishes a
 // routing table whenever that changes. Knows the registry and the data plane only as functions.
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { AppError, messageOf } from '../error.ts';
 import { log } from '../log.ts';
 import type { VersionRecord } from '../types.ts';
-import { Instance } from './instance.ts';
+import { Instance, type InstanceState } from './instance.ts';
 import type { ModelControl } from './plane.ts';
 import type { ModelRoute, RoutingTable, VersionRoute, VersionState } from './routing.ts';
 
@@ -40,12 +40,16 @@ export interface InstanceStatus {
   id: string;
   model: string;
   version: number;
-  pid: number | null;
-  state: string;
+  /** 0 while the process is being replaced. */
+  pid: number;
+  state: InstanceState;
+  /** Why it is not ready; empty when it is. */
   reason: string;
   device: string;
+  /** How often the process was replaced after it ended unexpectedly. */
   restarts: number;
   startedAt: string;
+  rssBytes: number;
 }
 
 interface Loaded {
@@ -132,12 +136,13 @@ export class Supervisor implements ModelControl {
         id: instance.options.id,
         model: instance.options.model,
         version: instance.options.version,
-        pid: instance.pid ?? null,
+        pid: instance.pid ?? 0,
         state: instance.state,
         reason: instance.reason,
         device: instance.options.device,
         restarts: instance.restarts,
         startedAt: instance.startedAt.toISOString(),
+        rssBytes: residentBytes(instance.pid),
       })),
     );
   }
@@ -229,6 +234,14 @@ export class Supervisor implements ModelControl {
       rmSync(loaded.folder, { recursive: true, force: true });
     }
     this.publish();
+  }
+}
+
+function residentBytes(pid: number | undefined): number {
+  try {
+    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+  } catch {
+    return 0;
   }
 }
 

@@ -15,21 +15,19 @@ export function selfCommand(...args: string[]): string[] {
 }
 
 /** Environment of a child: what programs need to run at all, and nothing that could hold a secret. */
-export function childEnvironment(extra: Record<string, string> = {}): Record<string, string> {
+export function childEnvironment(): Record<string, string> {
   const environment: Record<string, string> = { ORT_DISABLE_TELEMETRY: '1', TMPDIR: tmpdir() };
   for (const name of ['PATH', 'HOME', 'LANG', 'LC_ALL', 'LD_LIBRARY_PATH', 'VK_DRIVER_FILES']) {
     const value = process.env[name];
     if (value !== undefined) environment[name] = value;
   }
-  return { ...environment, ...extra };
+  return environment;
 }
 
 export interface ChildLimits {
   timeoutMs: number;
   /** Writable memory the child may take beyond what it starts with. */
   memoryBytes: number;
-  /** Folder with ONNX Runtime's native libraries. */
-  nativeFolder: string;
   signal?: AbortSignal;
 }
 
@@ -50,7 +48,7 @@ export async function runChild<T>(verb: string, request: unknown, limits: ChildL
     stdin: new Blob([JSON.stringify({ request, memoryBytes: limits.memoryBytes })]),
     stdout: 'pipe',
     stderr: 'pipe',
-    env: childEnvironment({ AIMASS_NATIVE_FOLDER: limits.nativeFolder }),
+    env: childEnvironment(),
   });
   let timedOut = false;
   const timer = setTimeout(() => {

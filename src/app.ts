@@ -1,0 +1,212 @@
+// Builds each room once and ties them together; the only file that knows all of them.
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+
+import { templates } from '../models/catalogue.ts';
+import type { Config } from './config.ts';
+import { takeLock } from './db/lock.ts';
+import { openDatabase } from './db/open.ts';
+import { AppError, messageOf } from './error.ts';
+import type { Control } from './http/api/control.ts';
+import { createServer } from './http/server.ts';
+import { renderInferenceMetrics } from './http/v2/nv-metrics.ts';
+import { createV2 } from './http/v2/routes.ts';
+import { Gateway } from './inference/gateway.ts';
+import { openRunFolder } from './inference/shared-memory.ts';
+import { Supervisor } from './inference/supervisor.ts';
+import { runChild } from './job/child.ts';
+import { log, setLogLevel } from './log.ts';
+import { prepareNative } from './native.ts';
+import type { ImportRequest, Inspect, Registry } from './registry/registry.ts';
+import { openRegistry } from './registry/store.ts';
+import { parseListen } from './setting-text.ts';
+import type { VersionRecord } from './types.ts';
+import { version } from './version.ts';
+
+export interface Appliance {
+  /** Address that it listens on, "http://HOST:PORT". */
+  url: string;
+  /** Resolves when every version that should be loaded is ready or has failed. */
+  restored: Promise<void>;
+  /** Refuses new requests, lets those in flight finish, ends all children. */
+  close(): Promise<void>;
+}
+
+const hour = 3_600_000;
+
+/** @throws AppError conflict when another server uses the data folder, unavailable when it cannot listen */
+export async function openAppliance(config: Config): Promise<Appliance> {
+  setLogLevel(config.logLevel);
+  mkdirSync(config.data, { recursive: true, mode: 0o700 });
+  const unlock = takeLock(join(config.data, 'lock'));
+  const db = openDatabase(join(config.data, 'aimass.db'));
+  const runFolder = openRunFolder();
+  const layoutFolder = join(config.data, 'run');
+  rmSync(layoutFolder, { recursive: true, force: true });
+
+  // Not awaited before listening: the first start copies 45 MB.
+  const native = prepareNative(join(config.data, 'native'));
+  native.catch((error) => log('error', 'native libraries not available', { reason: messageOf(error) }));
+
+  const registry = await openRegistry({
+    db,
+    folder: config.data,
+    inspect: inspectInChild(config, native),
+    maxUploadBytes: config.maxUploadBytes,
+    uploadExpiryMs: config.uploadExpiryHours * hour,
+  });
+  const gateway = new Gateway({
+    folder: runFolder,
+    requestTimeoutMs: config.requestTimeoutMs,
+    maxQueueSize: config.maxQueueSize,
+    runTimeoutMs: config.runTimeoutMs,
+    onHung: (instance) => supervisor.killInstance(instance, `no answer after ${config.runTimeoutMs} ms`),
+  });
+  const supervisor = new Supervisor({
+    source: registry,
+    folder: layoutFolder,
+    runFolder,
+    nativeFolder: () => native,
+    loadTimeoutMs: config.loadTimeoutMs,
+    drainTimeoutMs: config.drainTimeoutMs,
+    threads: config.threads || availableParallelism(),
+    publish: (table) => gateway.apply(table),
+    drained: (name, version) => gateway.drained(name, version),
+  });
+
+  const control = createControl({ config, registry, gateway, supervisor, url: () => url });
+  const server = createServer({
+    control,
+    config,
+    v2Handler: createV2(gateway, supervisor, config),
+    metrics: () => renderInferenceMetrics(gateway.statistics()),
+  });
+  const listeners = listen(config, server.fetch);
+  const url = `http://${listeners[0].url.host}`;
+  const restored = supervisor.restore();
+
+  return {
+    url,
+    restored,
+    async close() {
+      server.drain();
+      await Promise.race([server.idle(), Bun.sleep(config.drainTimeoutMs)]);
+      await Promise.all(listeners.map((each) => each.stop(true)));
+      await supervisor.stop();
+      gateway.close();
+      await registry.close();
+      db.close();
+      rmSync(join(config.data, 'aimass.sock'), { force: true });
+      rmSync(layoutFolder, { recursive: true, force: true });
+      rmSync(runFolder, { recursive: true, force: true });
+      unlock();
+    },
+  };
+}
+
+function inspectInChild(config: Config, native: Promise<string>): Inspect {
+  return async ({ path, weightBytes }) =>
+    runChild(
+      'inspect',
+      { path, nativeFolder: await native },
+      {
+        timeoutMs: config.inspectTimeoutMs,
+        // ONNX Runtime holds weights up to twice while it optimises the graph.
+        memoryBytes: config.inspectMemoryMb * 1024 ** 2 + 3 * weightBytes,
+      },
+    );
+}
+
+/** Listens on the network address and, for the CLI of this machine's administrator, on a socket in the data folder. */
+function listen(config: Config, fetch: ReturnType<typeof createServer>['fetch']) {
+  const { hostname, port } = parseListen(config.listen);
+  const socketPath = join(config.data, 'aimass.sock');
+  rmSync(socketPath, { force: true });
+  // Bodies are limited route by route; uploads are streamed.
+  const common = { fetch, maxRequestBodySize: Number.MAX_SAFE_INTEGER, idleTimeout: 120 };
+  try {
+    const network = Bun.serve({ ...common, hostname, port });
+    const local = Bun.serve({ ...common, unix: socketPath });
+    chmodSync(socketPath, 0o600);
+    return [network, local] as const;
+  } catch (error) {
+    throw new AppError(
+      'unavailable',
+      `Cannot listen on ${config.listen}: ${messageOf(error)}`,
+      'Choose another address with --listen, or stop what uses this one.',
+    );
+  }
+}
+
+interface ControlParts {
+  config: Config;
+  registry: Registry;
+  gateway: Gateway;
+  supervisor: Supervisor;
+  url(): string;
+}
+
+function createControl({ config, registry, gateway, supervisor, url }: ControlParts): Control {
+  const startedAt = new Date().toISOString();
+
+  async function importModels(
+    request: ImportRequest,
+    { load }: { load: boolean },
+    onProgress?: (step: string) => void,
+  ): Promise<VersionRecord[]> {
+    const versions = await registry.importVersions(request, onProgress);
+    supervisor.publish();
+    if (!load) return versions;
+    // Of several versions of a model only the last one is wanted.
+    const newest = new Map(versions.map((record) => [record.model, record.version]));
+    for (const [name, number] of newest) {
+      onProgress?.(`loading ${name}:${number}`);
+      try {
+        await supervisor.load(name, number);
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error;
+        throw new AppError(error.code, `Stored, but not loaded: ${error.message}`, error.hint);
+      }
+    }
+    return versions;
+  }
+
+  return {
+    registry,
+    plane: gateway,
+    importModels,
+    load: (name, number) => supervisor.load(name, number),
+    unload: (name, number) => supervisor.unload(name, number),
+    removeModel: (name) => supervisor.change(name, () => registry.removeModel(name)),
+    removeVersion: (name, number) => supervisor.change(name, () => registry.removeVersion(name, number)),
+    instances: () => supervisor.instances(),
+    templates: () =>
+      templates.map(({ name, title, description, licence, manifest }) => ({
+        name,
+        title,
+        description,
+        licence,
+        task: manifest.task,
+      })),
+    async installTemplate(name, model) {
+      const template = templates.find((each) => each.name === name);
+      if (!template) {
+        const known = templates.map((each) => each.name).join(', ');
+        throw new AppError('not_found', `There is no template '${name}'.`, `The templates are: ${known}.`);
+      }
+      const files: ImportRequest['files'] = [];
+      for (const { as, path } of template.files) {
+        const file = Bun.file(path);
+        const upload = await registry.createUpload(file.size);
+        await registry.appendUpload(upload.id, 0, file.stream());
+        files.push({ uploadId: upload.id, path: as });
+      }
+      const { licence, description } = template;
+      const manifest = { ...template.manifest, licence, description, origin: { kind: 'template' as const, from: name } };
+      const [record] = await importModels({ name: model, files, manifest }, { load: true });
+      return record!;
+    },
+    info: () => ({ version, startedAt, listen: url(), dataFolder: config.data }),
+  };
+}

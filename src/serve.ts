@@ -1,0 +1,36 @@
+// Runs the appliance as a service: start, tell systemd, stop on a signal. Resolves with the exit code.
+import { openAppliance } from './app.ts';
+import type { Config } from './config.ts';
+import { messageOf } from './error.ts';
+import { log } from './log.ts';
+import { parseListen } from './setting-text.ts';
+import { createNotifier } from './systemd.ts';
+import { version } from './version.ts';
+
+export async function serve(config: Config): Promise<number> {
+  const stop = Promise.withResolvers<string>();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.resolve(signal));
+  const notifier = createNotifier();
+  const appliance = await openAppliance(config);
+  const startupMs = Math.round(performance.now());
+  log('info', 'ready', { version, listen: appliance.url, data: config.data, startupMs });
+  if (isLoopback(config.listen)) {
+    log('info', 'only this machine can connect: start with --listen 0.0.0.0:8700 to serve the network');
+  } else {
+    log('warn', 'everyone on the network can use and change everything here: there are no users and keys yet');
+  }
+  notifier.ready();
+  appliance.restored.catch((error) => log('error', 'models not restored', { reason: messageOf(error) }));
+
+  const signal = await stop.promise;
+  log('info', 'stopping', { signal });
+  notifier.stopping();
+  await appliance.close();
+  log('info', 'stopped');
+  return 0;
+}
+
+function isLoopback(listen: string): boolean {
+  const { hostname } = parseListen(listen);
+  return hostname === 'localhost' || hostname === '::1' || hostname.startsWith('127.');
+}

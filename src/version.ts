@@ -1,0 +1,4 @@
+// The release, as package.json names it.
+import { version as packageVersion } from '../package.json' with { type: 'json' };
+
+export const version: string = packageVersion;

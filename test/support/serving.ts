@@ -1,0 +1,119 @@
+// A supervisor and a gateway over models that are given as bytes: real runner processes, without registry and HTTP.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { Gateway } from '../../src/inference/gateway.ts';
+import { openRunFolder } from '../../src/inference/shared-memory.ts';
+import { Supervisor, type VersionSource } from '../../src/inference/supervisor.ts';
+import { prepareNative } from '../../src/native.ts';
+import {
+  type Datatype,
+  defaultServing,
+  type ServingSettings,
+  type Signature,
+  type TensorData,
+  type VersionRecord,
+} from '../../src/types.ts';
+
+export interface GivenVersion {
+  bytes: Uint8Array;
+  signature: Signature;
+  serving?: Partial<ServingSettings>;
+}
+
+export interface ServingOptions {
+  runTimeoutMs?: number;
+  requestTimeoutMs?: number;
+  maxQueueSize?: number;
+  loadTimeoutMs?: number;
+}
+
+export async function openServing(models: Record<string, GivenVersion[]>, options: ServingOptions = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'aimass-serving-'));
+  const runFolder = openRunFolder();
+  const native = await prepareNative(join(folder, 'native'));
+  const current = new Map<string, number | null>();
+  const loaded = new Set<string>();
+  const get = (name: string) => ({
+    name,
+    versions: models[name]!.map((_, i) => i + 1),
+    current: current.get(name) ?? null,
+  });
+  const source: VersionSource = {
+    listModels: () => Object.keys(models).map(get),
+    getModel: get,
+    getVersion: (name, version) => recordOf(name, version, models[name]![version - 1]!),
+    listLoaded: () => [...loaded].map((key) => ({ name: key.split(':')[0]!, version: Number(key.split(':')[1]) })),
+    setLoaded: (name, version, on) => void (on ? loaded.add(`${name}:${version}`) : loaded.delete(`${name}:${version}`)),
+    setCurrent: (name, version) => void current.set(name, version),
+    async layOut(record, into) {
+      mkdirSync(into, { recursive: true });
+      const path = join(into, 'model.onnx');
+      writeFileSync(path, models[record.model]![record.version - 1]!.bytes);
+      return path;
+    },
+  };
+  const gateway = new Gateway({
+    folder: runFolder,
+    requestTimeoutMs: options.requestTimeoutMs ?? 60_000,
+    maxQueueSize: options.maxQueueSize ?? 1024,
+    runTimeoutMs: options.runTimeoutMs ?? 60_000,
+    onHung: (id) => supervisor.killInstance(id, 'hung'),
+  });
+  const supervisor = new Supervisor({
+    source,
+    folder: join(folder, 'run'),
+    runFolder,
+    nativeFolder: async () => native,
+    loadTimeoutMs: options.loadTimeoutMs ?? 60_000,
+    drainTimeoutMs: 10_000,
+    threads: 1,
+    publish: (table) => gateway.apply(table),
+    drained: (name, version) => gateway.drained(name, version),
+  });
+  supervisor.publish();
+  return {
+    gateway,
+    supervisor,
+    runFolder,
+    async [Symbol.asyncDispose]() {
+      await supervisor.stop();
+      gateway.close();
+      rmSync(folder, { recursive: true, force: true });
+      rmSync(runFolder, { recursive: true, force: true });
+    },
+  };
+}
+
+function recordOf(model: string, version: number, given: GivenVersion): VersionRecord {
+  return {
+    model,
+    version,
+    manifest: { task: 'tensor', serving: { ...defaultServing, ...given.serving }, origin: { kind: 'upload' } },
+    signature: given.signature,
+    facts: { format: 'onnx', irVersion: 8, opsets: {}, producer: '', parameters: 0, weightBytes: 0, operators: {} },
+    warnings: [],
+    files: [],
+    entry: 'model.onnx',
+    bytes: given.bytes.length,
+    createdAt: new Date(0).toISOString(),
+  };
+}
+
+export function spec(name: string, datatype: Datatype, shape: number[]) {
+  return { name, datatype, shape };
+}
+
+export function floatTensor(name: string, shape: number[], values: ArrayLike<number>): TensorData {
+  return { name, datatype: 'FP32', shape, bytes: new Uint8Array(Float32Array.from(values).buffer) };
+}
+
+export function int64Tensor(name: string, shape: number[], values: number[]): TensorData {
+  return { name, datatype: 'INT64', shape, bytes: new Uint8Array(BigInt64Array.from(values, BigInt).buffer) };
+}
+
+/** An encoder for infer that copies the floats of each output. */
+export function readFloats(outputs: TensorData[]): number[][] {
+  return outputs.map(({ bytes }) => [...new Float32Array(bytes.slice().buffer)]);
+}
