@@ -75,6 +75,8 @@ export async function openAppliance(config: Config): Promise<Appliance> {
     drained: (name, version) => gateway.drained(name, version),
   });
 
+  // Known once it listens; with port 0 the system chooses.
+  let url = `http://${config.listen}`;
   const control = createControl({ config, registry, gateway, supervisor, url: () => url });
   const server = createServer({
     control,
@@ -83,7 +85,7 @@ export async function openAppliance(config: Config): Promise<Appliance> {
     metrics: () => renderInferenceMetrics(gateway.statistics()),
   });
   const listeners = listen(config, server.fetch);
-  const url = `http://${listeners[0].url.host}`;
+  url = `http://${listeners[0].url.host}`;
   const restored = supervisor.restore();
 
   return {
@@ -124,9 +126,9 @@ function listen(config: Config, fetch: ReturnType<typeof createServer>['fetch'])
   const socketPath = join(config.data, 'aimass.sock');
   rmSync(socketPath, { force: true });
   // Bodies are limited route by route; uploads are streamed.
-  const common = { fetch, maxRequestBodySize: Number.MAX_SAFE_INTEGER, idleTimeout: 120 };
+  const common = { fetch, maxRequestBodySize: Number.MAX_SAFE_INTEGER };
   try {
-    const network = Bun.serve({ ...common, hostname, port });
+    const network = Bun.serve({ ...common, idleTimeout: 120, hostname, port });
     const local = Bun.serve({ ...common, unix: socketPath });
     chmodSync(socketPath, 0o600);
     return [network, local] as const;

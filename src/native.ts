@@ -5,9 +5,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } fro
 import { open } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
-import libraryPath from '../node_modules/onnxruntime-node/bin/napi-v6/linux/x64/libonnxruntime.so.1' with { type: 'file' };
 export const bindingName = 'onnxruntime_binding.node';
-const libraryName = 'libonnxruntime.so.1';
 
 /** True in the single-file executable, false when run from source. */
 export const isCompiled = import.meta.path.startsWith('/$bunfs/');

@@ -60,8 +60,16 @@ export function duration(leastMs: number): (text: string) => number {
 
 export function size(leastBytes: number): (text: string) => number {
   const units = {
-    ...{ '': 1, b: 1, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 },
-    ...{ kib: 1024, mib: mebibyte, gib: gibibyte, tib: 1024 ** 4 },
+    '': 1,
+    b: 1,
+    kb: 1e3,
+    mb: 1e6,
+    gb: 1e9,
+    tb: 1e12,
+    kib: 1024,
+    mib: mebibyte,
+    gib: gibibyte,
+    tib: 1024 ** 4,
   };
   return withUnit(units, leastBytes, 'a size such as 1048576 (bytes), 64MiB or 1GB');
 }

@@ -1,0 +1,229 @@
+// Files on their way in: uploads/<id> grows until it has its announced size. How much has arrived is the file's own
+// size, so that a cut upload can go on after any kind of interruption.
+import type { Database } from 'bun:sqlite';
+import { statSync } from 'node:fs';
+import { type FileHandle, open, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { AppError, messageOf } from '../error.ts';
+import { asDiskFull, requireRoom, syncToDisk } from './disk.ts';
+import type { UploadRecord } from './registry.ts';
+
+const syncEveryBytes = 64 * 1024 * 1024;
+
+interface Upload extends UploadRecord {
+  /** Someone writes to it, or it is being imported. */
+  isBusy: boolean;
+}
+
+export interface UploadLimits {
+  maxUploadBytes: number;
+  /** How long an upload is kept after its last byte came. */
+  uploadExpiryMs: number;
+}
+
+export class Uploads {
+  readonly #uploads = new Map<string, Upload>();
+
+  constructor(
+    private readonly db: Database,
+    private readonly folder: string,
+    private readonly limits: UploadLimits,
+  ) {}
+
+  /** Takes up what an earlier process left, and removes what is expired or unknown. */
+  async restore(): Promise<void> {
+    const rows = this.db.query<{ id: string; bytes: number; created_at: string }, []>('SELECT * FROM uploads').all();
+    for (const { id, bytes, created_at: createdAt } of rows) {
+      const received = statSync(this.#pathOf(id), { throwIfNoEntry: false })?.size ?? -1;
+      if (received < 0 || received > bytes) await this.#drop(id);
+      else this.#uploads.set(id, { id, bytes, received, createdAt, isBusy: false });
+    }
+    for (const name of await readdir(this.folder)) {
+      if (!this.#uploads.has(name)) await rm(join(this.folder, name), { recursive: true, force: true });
+    }
+    await this.#dropExpired();
+  }
+
+  async create(bytes: number): Promise<UploadRecord> {
+    const { maxUploadBytes } = this.limits;
+    if (!Number.isSafeInteger(bytes) || bytes < 0) {
+      throw new AppError(
+        'invalid',
+        "An upload's size must be a whole number of bytes.",
+        "Announce the file's exact size.",
+      );
+    }
+    if (bytes > maxUploadBytes) {
+      throw new AppError(
+        'too_large',
+        `The file has ${bytes} bytes; at most ${maxUploadBytes} are allowed.`,
+        'Raise the upload limit in the settings.',
+      );
+    }
+    await this.#dropExpired();
+    await requireRoom(this.folder, bytes);
+    const upload: Upload = {
+      id: crypto.randomUUID(),
+      bytes,
+      received: 0,
+      createdAt: new Date().toISOString(),
+      isBusy: false,
+    };
+    const file = await open(this.#pathOf(upload.id), 'wx', 0o600);
+    await file.close();
+    await syncToDisk(this.folder);
+    this.db.run('INSERT INTO uploads (id, bytes, created_at) VALUES (?, ?, ?)', [upload.id, bytes, upload.createdAt]);
+    this.#uploads.set(upload.id, upload);
+    return recordOf(upload);
+  }
+
+  get(id: string): UploadRecord {
+    return recordOf(this.#get(id));
+  }
+
+  async append(id: string, offset: number, body: ReadableStream<Uint8Array>): Promise<UploadRecord> {
+    const upload = this.#take(id);
+    try {
+      if (offset !== upload.received) {
+        throw new AppError(
+          'conflict',
+          `The upload has ${upload.received} bytes, so it cannot go on at ${offset}.`,
+          `Send the file from byte ${upload.received} on.`,
+        );
+      }
+      await requireRoom(this.folder, upload.bytes - upload.received);
+      const file = await open(this.#pathOf(id), 'r+');
+      try {
+        // A write that failed may have left part of a chunk.
+        await file.truncate(upload.received);
+        await receive(upload, file, body);
+      } finally {
+        await file.close();
+      }
+      return recordOf(upload);
+    } finally {
+      upload.isBusy = false;
+    }
+  }
+
+  async remove(id: string): Promise<void> {
+    this.#take(id);
+    await this.#drop(id);
+  }
+
+  /**
+   * Keeps complete uploads for an import, which ends with `consume` or `release`.
+   * @returns their paths and sizes, in order
+   * @throws AppError conflict when one is incomplete or in use
+   */
+  claim(ids: readonly string[]): { path: string; bytes: number }[] {
+    const claimed: Upload[] = [];
+    try {
+      for (const id of ids) {
+        const upload = this.#take(id);
+        claimed.push(upload);
+        if (upload.received === upload.bytes) continue;
+        throw new AppError(
+          'conflict',
+          `The upload ${id} is not complete: ${upload.received} of ${upload.bytes} bytes have arrived.`,
+          `Send the rest from byte ${upload.received} on.`,
+        );
+      }
+    } catch (error) {
+      for (const upload of claimed) upload.isBusy = false;
+      throw error;
+    }
+    return claimed.map(({ id, bytes }) => ({ path: this.#pathOf(id), bytes }));
+  }
+
+  release(ids: readonly string[]): void {
+    for (const id of ids) {
+      const upload = this.#uploads.get(id);
+      if (upload) upload.isBusy = false;
+    }
+  }
+
+  async consume(ids: readonly string[]): Promise<void> {
+    for (const id of ids) await this.#drop(id);
+  }
+
+  #pathOf(id: string): string {
+    return join(this.folder, id);
+  }
+
+  #get(id: string): Upload {
+    const upload = this.#uploads.get(id);
+    if (upload) return upload;
+    throw new AppError(
+      'not_found',
+      'There is no such upload.',
+      'It was finished, removed or has expired: upload the file again.',
+    );
+  }
+
+  #take(id: string): Upload {
+    const upload = this.#get(id);
+    if (upload.isBusy) {
+      throw new AppError('conflict', 'The upload is in use by another request.', 'Wait until that one has ended.');
+    }
+    upload.isBusy = true;
+    return upload;
+  }
+
+  /** The row goes first: a file without a row is removed at the next start, a row without a file would be a lie. */
+  async #drop(id: string): Promise<void> {
+    this.db.run('DELETE FROM uploads WHERE id = ?', [id]);
+    this.#uploads.delete(id);
+    await rm(this.#pathOf(id), { force: true });
+  }
+
+  async #dropExpired(): Promise<void> {
+    const oldest = Date.now() - this.limits.uploadExpiryMs;
+    for (const { id, isBusy } of this.#uploads.values()) {
+      const touched = statSync(this.#pathOf(id), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+      if (!isBusy && touched < oldest) await this.#drop(id);
+    }
+  }
+}
+
+const recordOf = ({ id, bytes, received, createdAt }: Upload): UploadRecord => ({ id, bytes, received, createdAt });
+
+async function receive(upload: Upload, file: FileHandle, body: ReadableStream<Uint8Array>): Promise<void> {
+  let arrived = upload.received;
+  const settle = async (): Promise<void> => {
+    await file.sync();
+    upload.received = arrived;
+  };
+  try {
+    for await (const chunk of body) {
+      if (arrived + chunk.length > upload.bytes) {
+        throw new AppError(
+          'too_large',
+          `More than the announced ${upload.bytes} bytes came.`,
+          "Announce the file's exact size, or send only what is missing.",
+        );
+      }
+      await writeAll(file, chunk, arrived);
+      arrived += chunk.length;
+      if (arrived - upload.received >= syncEveryBytes) await settle();
+    }
+    await settle();
+  } catch (error) {
+    await settle();
+    const cause = asDiskFull(error);
+    if (cause instanceof AppError) throw cause;
+    throw new AppError(
+      'invalid',
+      `The upload broke off after ${upload.received} of ${upload.bytes} bytes: ${messageOf(error)}`,
+      `Send the file from byte ${upload.received} on.`,
+    );
+  }
+}
+
+async function writeAll(file: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
+  let done = 0;
+  while (done < chunk.length) {
+    done += (await file.write(chunk, done, chunk.length - done, position + done)).bytesWritten;
+  }
+}
