@@ -151,7 +151,16 @@ class RunnerConnection {
   }
 
   private compute(binding: Binding): OrtTensors {
-    return this.session.run(binding.feeds, binding.fetches);
+    try {
+      return this.session.run(binding.feeds, binding.fetches);
+    } catch (error) {
+      if (!messageOf(error).includes('the computed output shape for this run is')) throw error;
+      // The model declares a shape that it does not keep to: let ONNX Runtime allocate, from now on.
+      const outputs = binding.layout.outputs.map(({ name }) => ({ name }));
+      binding.layout = { ...binding.layout, outputs };
+      binding.fetches = Object.fromEntries(outputs.map(({ name }) => [name, null]));
+      return this.session.run(binding.feeds, binding.fetches);
+    }
   }
 
   /** Copies outputs without a region behind the others, or into files when they do not fit. @returns JSON or nothing */

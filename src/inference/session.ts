@@ -144,9 +144,10 @@ export function toOrt(datatype: Datatype, shape: readonly number[], bytes: Uint8
 
 function makeTensor(type: Tensor.Type, data: Tensor.DataType, shape: readonly number[]): OrtTensor {
   if (type !== 'float16') return new Tensor(type as 'float32', data as Float32Array, shape);
-  // onnxruntime-common insists on a Float16Array when the runtime has one.
-  const { buffer, byteOffset, length } = data as Uint16Array;
-  return new Tensor('float16', new Float16Array(buffer, byteOffset, length) as unknown as Uint16Array, shape);
+  // The native binding takes float16 as a Uint16Array only (of a Float16Array it sees no bytes), but onnxruntime-common
+  // would make a Float16Array of it.
+  const tensor = new Tensor('uint16', data as Uint16Array, shape);
+  return Object.assign(tensor, { type: 'float16' });
 }
 
 /** The bytes of a computed tensor in wire form; a view of its data where possible. */

@@ -4,7 +4,18 @@ import { readdirSync } from 'node:fs';
 
 import { AppError } from '../../src/error.ts';
 import type { TensorData } from '../../src/types.ts';
-import { addScalar, identity, loop, nonZero, smallCnn, strings } from '../support/graphs.ts';
+import {
+  addScalar,
+  build,
+  identity,
+  int64s,
+  loop,
+  node,
+  nonZero,
+  smallCnn,
+  strings,
+  value,
+} from '../support/graphs.ts';
 import { floatTensor, int64Tensor, openServing, readFloats, spec } from '../support/serving.ts';
 
 const addOne = {
@@ -102,6 +113,59 @@ test('strings and outputs of unknown size come back whole, also when they do not
   expect(readdirSync(runFolder).filter((name) => !name.endsWith('.sock'))).toEqual([]);
 });
 
+test('more shapes than a runner remembers', async () => {
+  const signature = { inputs: [spec('input', 'FP32', [-1])], outputs: [spec('output', 'INT64', [1, -1])] };
+  await using serving = await openServing({ m: [{ bytes: nonZero(), signature }] });
+  const { gateway, supervisor } = serving;
+  await supervisor.load('m');
+  for (let count = 1; count < 1200; count++) {
+    const input = floatTensor('input', [count], new Array<number>(count).fill(1));
+    const found = await gateway.infer(gateway.getRoute('m'), { inputs: [input] }, ([output]) => output!.shape[1]);
+    expect(found).toBe(count);
+  }
+});
+
+test('an output that does not keep to its declared shape comes back as it is', async () => {
+  // Reshaped to as many columns as there are values that are not zero; declared as five.
+  const bytes = build({
+    input: [value('input', 'FP32', ['N', 4])],
+    output: [value('output', 'FP32', ['N', 5])],
+    initializer: [int64s('one', [1], [1]), int64s('rest', [1], [-1])],
+    node: [
+      node('NonZero', ['input'], ['positions']),
+      node('Shape', ['positions'], ['size']),
+      node('Gather', ['size', 'one'], ['count'], { axis: 0n }),
+      node('Concat', ['rest', 'count'], ['shape'], { axis: 0n }),
+      node('Reshape', ['input', 'shape'], ['output']),
+    ],
+  });
+  const signature = { inputs: [spec('input', 'FP32', [-1, 4])], outputs: [spec('output', 'FP32', [-1, 5])] };
+  await using serving = await openServing({ m: [{ bytes, signature, serving: { maxBatchSize: 8 } }] });
+  const { gateway, supervisor } = serving;
+  await supervisor.load('m');
+  for (const [values, shape] of [
+    [
+      [1, 2, 3, 4],
+      [1, 4],
+    ],
+    [
+      [1, 0, 3, 0],
+      [2, 2],
+    ],
+    [
+      [1, 2, 3, 4],
+      [1, 4],
+    ],
+  ] as const) {
+    const inputs = [floatTensor('input', [1, 4], values)];
+    const answer = await gateway.infer(gateway.getRoute('m'), { inputs }, (outputs) => ({
+      shape: outputs[0]!.shape,
+      values: readFloats(outputs)[0],
+    }));
+    expect(answer).toEqual({ shape: [...shape], values: [...values] });
+  }
+});
+
 test('a wrong shape, name or type is refused with the protocol texts', async () => {
   await using serving = await openServing({ m: [addOne] });
   const { gateway, supervisor } = serving;
@@ -140,7 +204,7 @@ test('a killed runner is replaced and no request is lost; another model does not
     ),
   );
   expect(others).toEqual(new Array<number>(20).fill(16));
-  expect((await answers).map(([[value]]) => value)).toEqual([500, 501, 502, 503, 504, 505]);
+  expect((await answers).flat(2)).toEqual([500, 501, 502, 503, 504, 505]);
   expect(pidOf('m')).not.toBe(before);
   expect(pidOf('other')).toBe(otherBefore);
 });

@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test';
+
 import fc from 'fast-check';
 
 import { RequestQueue, type Waiting } from '../../src/inference/queue.ts';

@@ -165,10 +165,9 @@ export function identity(datatype: Datatype, shape: readonly Dim[]): Uint8Array<
 
 /** INT32 [N,16] "INPUT0", "INPUT1" → their sum "OUTPUT0" and difference "OUTPUT1", as Triton's example "simple". */
 export function addSub(): Uint8Array<ArrayBuffer> {
-  const int32 = (name: string) => value(name, 'INT32', ['N', 16]);
   return build({
-    input: [int32('INPUT0'), int32('INPUT1')],
-    output: [int32('OUTPUT0'), int32('OUTPUT1')],
+    input: ['INPUT0', 'INPUT1'].map((name) => value(name, 'INT32', ['N', 16])),
+    output: ['OUTPUT0', 'OUTPUT1'].map((name) => value(name, 'INT32', ['N', 16])),
     node: [node('Add', ['INPUT0', 'INPUT1'], ['OUTPUT0']), node('Sub', ['INPUT0', 'INPUT1'], ['OUTPUT1'])],
   });
 }
@@ -218,52 +217,135 @@ export function twoInputs(): Uint8Array<ArrayBuffer> {
   });
 }
 
+const loopSize = 128;
+
 /**
- * "iterations" INT64 [N,1] → "output" FP32 [N,1]: the sum of all iterations asked for, counted by a loop that multiplies
- * two 128 × 128 matrices each time (roughly 0.1 ms on one core), so that a request chooses how long it takes.
+ * Nodes that multiply two 128 × 128 matrices `count` times (roughly 0.04 ms each on one core) and leave the scalar 0 in
+ * "nothing", to be added to a result that must wait for them. @param count name of an INT64 scalar
  */
-export function loop(): Uint8Array<ArrayBuffer> {
-  const size = 128;
+function delay(count: string): Pick<Graph, 'node' | 'initializer'> {
+  // A permutation of the columns: however often it is applied, the numbers neither grow nor vanish.
+  const permutation = new Float32Array(loopSize * loopSize);
+  for (let row = 0; row < loopSize; row++) permutation[row * loopSize + ((row + 1) % loopSize)] = 1;
   const body = graph({
     name: 'body',
-    input: [value('i', 'INT64', []), value('go', 'BOOL', []), value('state', 'FP32', [size, size])],
-    output: [value('go_on', 'BOOL', []), value('next', 'FP32', [size, size])],
-    node: [node('Identity', ['go'], ['go_on']), node('MatMul', ['state', 'matrix'], ['next'])],
+    input: [value('i', 'INT64', []), value('go', 'BOOL', []), value('state', 'FP32', [loopSize, loopSize])],
+    output: [value('go_on', 'BOOL', []), value('next', 'FP32', [loopSize, loopSize])],
+    node: [node('Identity', ['go'], ['go_on']), node('MatMul', ['state', 'permutation'], ['next'])],
   });
-  return build({
-    input: [value('iterations', 'INT64', ['N', 1])],
-    output: [value('output', 'FP32', ['N', 1])],
+  return {
     initializer: [
-      weights('matrix', [size, size], 7, size),
-      weights('start', [size, size], 8, size),
+      floats('permutation', [loopSize, loopSize], permutation),
+      floats('start', [loopSize, loopSize], seeded(loopSize * loopSize, 7)),
       floats('zero', [], [0]),
     ],
     node: [
-      node('ReduceSum', ['iterations'], ['count'], { keepdims: 0n }),
-      node('Loop', ['count', '', 'start'], ['end'], { body }),
-      // The product enters the output as zero times itself: it must be computed and changes nothing.
+      node('Loop', [count, '', 'start'], ['end'], { body }),
       node('ReduceMax', ['end'], ['largest'], { keepdims: 0n }),
-      node('Min', ['largest', 'zero'], ['capped']),
-      node('Mul', ['capped', 'zero'], ['nothing']),
+      node('Mul', ['largest', 'zero'], ['nothing']),
+    ],
+  };
+}
+
+/**
+ * "iterations" INT64 [N,1] → "output" FP32 [N,1], the same numbers, after as many matrix products as all rows together
+ * ask for: a request chooses how long it takes.
+ */
+export function loop(): Uint8Array<ArrayBuffer> {
+  const { node: delaying, initializer } = delay('count');
+  return build({
+    input: [value('iterations', 'INT64', ['N', 1])],
+    output: [value('output', 'FP32', ['N', 1])],
+    initializer,
+    node: [
+      node('ReduceSum', ['iterations'], ['count'], { keepdims: 0n }),
+      ...delaying,
       node('Cast', ['iterations'], ['asked'], { to: BigInt(dataType.FLOAT) }),
       node('Add', ['asked', 'nothing'], ['output']),
     ],
   });
 }
 
-/** "input" FP32 [N,4] → "output" FP32 [N,4], unchanged, after `iterations` products of 128 × 128 matrices. */
+/** "input" FP32 [N,4] → "output" FP32 [N,4], unchanged, after `iterations` matrix products whatever the batch. */
 export function slow(iterations: number): Uint8Array<ArrayBuffer> {
-  const size = 128;
-  const body = graph({
-    name: 'body',
-    input: [value('i', 'INT64', []), value('go', 'BOOL', []), value('state', 'FP32', [size, size])],
-    output: [value('go_on', 'BOOL', []), value('next', 'FP32', [size, size])],
-    node: [node('Identity', ['go'], ['go_on']), node('MatMul', ['state', 'matrix'], ['next'])],
-  });
+  const { node: delaying, initializer } = delay('count');
   return build({
     input: [value('input', 'FP32', ['N', 4])],
     output: [value('output', 'FP32', ['N', 4])],
-    initializer: [int64s('count', [], [iterations])],
-    node: [node('Loop', ['count', '', 'start'], ['end'], { body })],
+    initializer: [...initializer, int64s('none', [], [0]), int64s('wanted', [], [iterations])],
+    node: [
+      // The count depends on the input, or the loop could be computed once, when the model is loaded.
+      node('Size', ['input'], ['size']),
+      node('Mul', ['size', 'none'], ['no_more']),
+      node('Add', ['wanted', 'no_more'], ['count']),
+      ...delaying,
+      node('Add', ['input', 'nothing'], ['output']),
+    ],
   });
+}
+
+/** "input" FP32 [N,4], "index" INT64 [N,1] → "output" FP32 [N,1]: fails at run time for an index outside −4…3. */
+export function failing(): Uint8Array<ArrayBuffer> {
+  return build({
+    input: [value('input', 'FP32', ['N', 4]), value('index', 'INT64', ['N', 1])],
+    output: [value('output', 'FP32', ['N', 1])],
+    node: [node('GatherElements', ['input', 'index'], ['output'], { axis: 1n })],
+  });
+}
+
+/** "input" FP32 [N,F] → "output" FP32 [N,C]. @param weights C rows of F numbers @param bias C numbers */
+export function linear(weights: number[][], bias: number[]): Uint8Array<ArrayBuffer> {
+  return build(dense(weights, bias, 'output'));
+}
+
+/** As `linear`, and softmax over the C classes: "input" FP32 [N,F] → "probabilities" FP32 [N,C]. */
+export function softmaxLinear(weights: number[][], bias: number[]): Uint8Array<ArrayBuffer> {
+  const { node: nodes, ...parts } = dense(weights, bias, 'logits');
+  return build({
+    ...parts,
+    output: [value('probabilities', 'FP32', ['N', bias.length])],
+    node: [...nodes, node('Softmax', ['logits'], ['probabilities'], { axis: 1n })],
+  });
+}
+
+function dense(weights: number[][], bias: number[], output: string) {
+  const features = weights[0]!.length;
+  return {
+    input: [value('input', 'FP32', ['N', features])],
+    output: [value(output, 'FP32', ['N', bias.length])],
+    initializer: [floats('weight', [bias.length, features], weights.flat()), floats('bias', [bias.length], bias)],
+    node: [node('Gemm', ['input', 'weight', 'bias'], [output], { transB: 1n })],
+  };
+}
+
+/**
+ * "row" INT64 [N] → "output" FP32 [N,256]: rows of a table of `megabytes` MiB, row r holding only the number r % 97.
+ * @returns files by name: "model.onnx" and, if external, "weights.bin"
+ */
+export function bigWeights(megabytes: number, external: boolean): Record<string, Uint8Array<ArrayBuffer>> {
+  const rows = megabytes * 1024;
+  const table = new Float32Array(rows * 256);
+  for (let row = 0; row < rows; row++) table.fill(row % 97, row * 256, (row + 1) * 256);
+  const bytes = new Uint8Array(table.buffer);
+  const tensor: Tensor = {
+    name: 'table',
+    dims: [rows, 256],
+    dataType: dataType.FLOAT,
+    metadataProps: [],
+    ...(external
+      ? { dataLocation: 1, externalData: externalEntries('weights.bin', 0, bytes.length) }
+      : { rawData: bytes, externalData: [] }),
+  };
+  const file = build({
+    input: [value('row', 'INT64', ['N'])],
+    output: [value('output', 'FP32', ['N', 256])],
+    initializer: [tensor],
+    node: [node('Gather', ['table', 'row'], ['output'])],
+  });
+  return external ? { 'model.onnx': file, 'weights.bin': bytes } : { 'model.onnx': file };
+}
+
+/** What a tensor says of data in another file. */
+export function externalEntries(location: string, offset: number, length: number): Tensor['externalData'] {
+  return Object.entries({ location, offset, length }).map(([key, value]) => ({ key, value: String(value) }));
 }
