@@ -1,0 +1,182 @@
+// Routes for models and versions: list, look, import, load, unload, remove.
+import { Elysia, t } from 'elysia';
+
+import type { ImportRequest } from '../../registry/registry.ts';
+import { readJson } from './body.ts';
+import { type ApiContext, describe, parseVersion } from './context.ts';
+import { answerImport, importModels, receiveBody } from './importing.ts';
+import { importBody, importManyBody, pushQuery } from './schemas.ts';
+import { listModels, viewModel, viewVersion } from './views.ts';
+
+/** Content of a request that is a file rather than JSON about uploads. */
+const rawFile = { schema: { type: 'string' as const, format: 'binary' } };
+
+export function modelRoutes(context: ApiContext) {
+  const { control, limits, keepOpen } = context;
+  const { registry } = control;
+  const jsonBody = ({ request }: { request: Request }) => readJson(request, limits);
+  // A body that is not JSON stays a stream for the handler.
+  const jsonOrFile = async ({ request }: { request: Request }) => (isJson(request) ? readJson(request, limits) : null);
+
+  return new Elysia({ normalize: false })
+    .get('/api/v1/models', () => ({ models: listModels(control) }), {
+      detail: describe({
+        id: 'listModels',
+        tag: 'Models',
+        summary: 'All models',
+        answer: { schema: 'ModelList' },
+      }),
+    })
+    .get('/api/v1/models/:name', ({ params }) => viewModel(control, params.name), {
+      detail: describe({
+        id: 'getModel',
+        tag: 'Models',
+        summary: 'One model with its versions',
+        answer: { schema: 'Model' },
+        errors: ['not_found'],
+      }),
+    })
+    .delete(
+      '/api/v1/models/:name',
+      async ({ params }) => {
+        await control.removeModel(params.name);
+        return done();
+      },
+      {
+        detail: describe({
+          id: 'removeModel',
+          tag: 'Models',
+          summary: 'Remove a model and all its versions',
+          errors: ['not_found', 'conflict'],
+        }),
+      },
+    )
+    .get(
+      '/api/v1/models/:name/versions/:version',
+      ({ params }) => viewVersion(control, registry.getVersion(params.name, parseVersion(params.version))),
+      {
+        detail: describe({
+          id: 'getVersion',
+          tag: 'Models',
+          summary: 'One version',
+          answer: { schema: 'Version' },
+          errors: ['invalid', 'not_found'],
+        }),
+      },
+    )
+    .delete(
+      '/api/v1/models/:name/versions/:version',
+      async ({ params }) => {
+        await control.removeVersion(params.name, parseVersion(params.version));
+        return done();
+      },
+      {
+        detail: describe({
+          id: 'removeVersion',
+          tag: 'Models',
+          summary: 'Remove one version',
+          errors: ['invalid', 'not_found', 'conflict'],
+        }),
+      },
+    )
+    .post(
+      '/api/v1/models/:name/versions',
+      async ({ request, params, query, body }) => {
+        if (body) {
+          const { load = true, ...files } = body;
+          const wanted = { name: params.name, ...files } as ImportRequest;
+          return answerImport(context, request, (onProgress) => importModels(context, wanted, { load }, onProgress));
+        }
+        const uploadId = await receiveBody(context, request);
+        const wanted = { name: params.name, files: [{ uploadId, path: query.filename ?? 'model.onnx' }] };
+        const options = { load: query.load ?? true, ownsUploads: true };
+        return answerImport(context, request, (onProgress) => importModels(context, wanted, options, onProgress));
+      },
+      {
+        parse: jsonOrFile,
+        query: pushQuery,
+        body: t.Union([importBody, t.Null()]),
+        detail: describe({
+          id: 'addVersion',
+          tag: 'Models',
+          summary: 'Add a version',
+          description:
+            'The body is the file itself (an ONNX file, or a .zip, .tar or .tar.gz of a folder), or JSON that names ' +
+            'complete uploads. With `Accept: application/x-ndjson` the answer is a line of JSON for each step.',
+          requestBody: {
+            required: true,
+            content: { 'application/octet-stream': rawFile, 'application/json': { schema: importBody } },
+          },
+          answer: { status: 201, schema: 'Versions' },
+          errors: ['invalid', 'too_large', 'timeout'],
+        }),
+      },
+    )
+    .post(
+      '/api/v1/imports',
+      ({ request, body }) => {
+        const { load = true, ...wanted } = body;
+        return answerImport(context, request, (onProgress) => importModels(context, wanted, { load }, onProgress));
+      },
+      {
+        parse: jsonBody,
+        body: importManyBody,
+        detail: describe({
+          id: 'importModels',
+          tag: 'Models',
+          summary: 'Import uploads',
+          description: 'Without `name` the files must be a Triton model repository, whose folders name the models.',
+          answer: { status: 201, schema: 'Versions' },
+          errors: ['invalid', 'not_found', 'conflict', 'timeout'],
+        }),
+      },
+    )
+    .post(
+      '/api/v1/models/:name/load',
+      async ({ request, params }) => {
+        keepOpen(request);
+        await control.load(params.name);
+        return viewModel(control, params.name);
+      },
+      { detail: describeServing('loadModel', 'Serve the newest version and make it current', 'Model') },
+    )
+    .post(
+      '/api/v1/models/:name/unload',
+      async ({ request, params }) => {
+        keepOpen(request);
+        await control.unload(params.name);
+        return viewModel(control, params.name);
+      },
+      { detail: describeServing('unloadModel', 'Stop serving a model', 'Model') },
+    )
+    .post(
+      '/api/v1/models/:name/versions/:version/load',
+      async ({ request, params }) => {
+        keepOpen(request);
+        await control.load(params.name, parseVersion(params.version));
+        return viewModel(control, params.name);
+      },
+      { detail: describeServing('loadVersion', 'Serve one version and make it current', 'Model') },
+    )
+    .post(
+      '/api/v1/models/:name/versions/:version/unload',
+      async ({ request, params }) => {
+        keepOpen(request);
+        await control.unload(params.name, parseVersion(params.version));
+        return viewModel(control, params.name);
+      },
+      { detail: describeServing('unloadVersion', 'Stop serving one version', 'Model') },
+    );
+}
+
+function isJson(request: Request): boolean {
+  return /^application\/json\b/i.test(request.headers.get('content-type') ?? '');
+}
+
+function done(): Response {
+  return new Response(null, { status: 204 });
+}
+
+function describeServing(id: string, summary: string, schema: 'Model') {
+  return describe({ id, tag: 'Models', summary, answer: { schema }, errors: ['not_found', 'unavailable', 'timeout'] });
+}

@@ -1,0 +1,153 @@
+// Makes the OpenAPI document: from the routes as Elysia knows them, and from what is written down about /v2, whose
+// handler is no Elysia route.
+import type { ApiRoute } from './api/routes.ts';
+import { schemas } from './api/schemas.ts';
+import { statusOf } from './errors.ts';
+import { protocolPaths, protocolSchemas } from './openapi-v2.ts';
+
+export type JsonSchema = Record<string, unknown>;
+
+export interface MediaType {
+  schema: JsonSchema;
+  example?: unknown;
+  examples?: Record<string, { value: unknown }>;
+}
+
+export interface Parameter {
+  name: string;
+  in: 'path' | 'query' | 'header';
+  required: boolean;
+  description?: string;
+  schema: JsonSchema;
+  example?: string | number;
+}
+
+export interface ApiResponse {
+  description: string;
+  content?: Record<string, MediaType>;
+}
+
+export interface Operation {
+  operationId: string;
+  tags: string[];
+  summary: string;
+  description?: string;
+  parameters?: Parameter[];
+  requestBody?: { required?: boolean; content: Record<string, MediaType> };
+  responses: Record<string, ApiResponse | { $ref: string }>;
+}
+
+export interface ApiDocument {
+  openapi: '3.1.0';
+  info: { title: string; version: string; description: string; license: { name: string; identifier: string } };
+  tags: { name: string; description: string }[];
+  /** Operations by path and lower-case method. */
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, JsonSchema>; responses: Record<string, ApiResponse> };
+}
+
+const tags = [
+  { name: 'Tasks', description: 'Send a picture or a row, get classes, boxes or numbers.' },
+  { name: 'Inference', description: 'Send tensors, get tensors: the Open Inference Protocol v2.' },
+  { name: 'Models', description: 'Import, serve and remove models and their versions.' },
+  { name: 'Uploads', description: 'Send large files in parts that may be resumed.' },
+  { name: 'Appliance', description: 'The server, its processes, its templates, its health.' },
+];
+
+const errorMeanings: Record<keyof typeof statusOf, string> = {
+  invalid: 'The request is wrong; the message says where.',
+  unauthenticated: 'No key, or not a valid one.',
+  forbidden: 'Not allowed.',
+  not_found: 'There is no such thing.',
+  conflict: 'It does not fit the state things are in, such as removing what is being served.',
+  too_large: 'Over a limit of the settings, or the disk is full.',
+  unsupported: 'Not supported here.',
+  overloaded: 'Too many requests are waiting; try again after Retry-After.',
+  timeout: 'It took longer than allowed.',
+  unavailable: 'Not ready or overloaded; try again after Retry-After.',
+  model_failed: 'The model failed while it computed.',
+  internal: "The server's fault; its log says more.",
+};
+
+const parameterMeanings: Record<string, { description: string; schema: JsonSchema; example: string | number }> = {
+  name: { description: 'Model.', schema: { type: 'string', maxLength: 128 }, example: 'faces' },
+  version: { description: 'Version number.', schema: { type: 'integer', minimum: 1 }, example: 1 },
+  id: { description: 'Upload.', schema: { type: 'string' }, example: '5e1c2a9e-6f0b-4c3d-9d57-2a41b7f0c8aa' },
+  template: { description: 'Template.', schema: { type: 'string' }, example: 'face-detection' },
+};
+
+export function createDocument(routes: ApiRoute[], version: string): ApiDocument {
+  const paths: ApiDocument['paths'] = {};
+  for (const { method, path, hooks } of routes) {
+    (paths[path.replace(/:(\w+)/g, '{$1}')] ??= {})[method.toLowerCase()] = toOperation(path, hooks);
+  }
+  for (const [path, methods] of Object.entries({ ...protocolPaths, ...plainPaths })) {
+    for (const operation of Object.values(methods)) addPathParameters(operation, path);
+    paths[path] = methods;
+  }
+  const document: ApiDocument = {
+    openapi: '3.1.0',
+    info: {
+      title: 'AI Mass',
+      version,
+      description: 'Models as a service on your own hardware.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    tags,
+    paths,
+    components: { schemas: { ...schemas, ...protocolSchemas }, responses: errorResponses() },
+  };
+  // Leaves out what is not JSON: the validators' own marks in the schemas.
+  return JSON.parse(JSON.stringify(document)) as ApiDocument;
+}
+
+function toOperation(path: string, { body, query, detail }: ApiRoute['hooks']): Operation {
+  const operation = { ...(detail as Operation) };
+  addPathParameters(operation, path.replace(/:(\w+)/g, '{$1}'));
+  if (query) operation.parameters = [...(operation.parameters ?? []), ...queryParameters(query as JsonSchema)];
+  if (body && !operation.requestBody) {
+    operation.requestBody = { required: true, content: { 'application/json': { schema: body as JsonSchema } } };
+  }
+  return operation;
+}
+
+function addPathParameters(operation: Operation, path: string): void {
+  const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]): Parameter => ({
+    name: name!,
+    in: 'path',
+    required: true,
+    ...parameterMeanings[name!]!,
+  }));
+  if (named.length > 0) operation.parameters = [...named, ...(operation.parameters ?? [])];
+}
+
+function queryParameters(query: JsonSchema): Parameter[] {
+  const required = (query.required ?? []) as string[];
+  return Object.entries(query.properties as Record<string, JsonSchema>).map(([name, { description, ...schema }]) => ({
+    name,
+    in: 'query',
+    required: required.includes(name),
+    schema,
+    ...(typeof description === 'string' && { description }),
+  }));
+}
+
+function errorResponses(): Record<string, ApiResponse> {
+  return Object.fromEntries(
+    Object.entries(errorMeanings).map(([code, description]) => {
+      const example = { error: { code, message: description, hint: 'What to do next.' } };
+      const schema = { $ref: '#/components/schemas/Error' };
+      return [code, { description, content: { 'application/json': { schema, example } } }];
+    }),
+  );
+}
+
+function textPage(operationId: string, summary: string, type: string): Record<string, Operation> {
+  const responses = { 200: { description: summary, content: { [type]: { schema: { type: 'string' } } } } };
+  return { get: { operationId, tags: ['Appliance'], summary, responses } };
+}
+
+const plainPaths: ApiDocument['paths'] = {
+  '/healthz': textPage('getHealth', 'Answers while the server lives', 'text/plain'),
+  '/metrics': textPage('getMetrics', 'Metrics for Prometheus', 'text/plain'),
+};

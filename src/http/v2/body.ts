@@ -1,0 +1,101 @@
+// Reads the body of a request within limits and takes it apart into its JSON and its binary part.
+import { AppError } from '../../error.ts';
+import { decompress } from './compress.ts';
+
+export interface V2Limits {
+  /** Of a body as it is sent. */
+  maxBodyBytes: number;
+  /** Of the JSON part. */
+  maxJsonBytes: number;
+  /** Of a compressed body once it is inflated. */
+  maxInflatedBytes: number;
+  /** Of one tensor that is written in JSON, either way, in binary form; as much as the JSON part if absent. */
+  maxJsonTensorBytes?: number;
+}
+
+export interface RequestBody {
+  /** undefined: a raw request, all of it is binary. */
+  json: string | undefined;
+  binary: Uint8Array;
+}
+
+export const jsonLengthHeader = 'inference-header-content-length';
+
+const nothing = new Uint8Array(0);
+const replacement = '\uFFFD';
+
+/** @throws AppError invalid, too_large, unsupported */
+export async function readBody(request: Request, limits: V2Limits): Promise<RequestBody> {
+  const { headers } = request;
+  const jsonLength = headers.get(jsonLengthHeader);
+  const coding = headers.get('content-encoding');
+  const declared = headers.get('content-length');
+  if (declared !== null && Number(declared) > limits.maxBodyBytes)
+    throw tooLarge('the request body', limits.maxBodyBytes);
+
+  // The hot path: reading text is a good deal faster than reading bytes and decoding them.
+  if (jsonLength === null && coding === null && declared !== null) {
+    if (Number(declared) > limits.maxJsonBytes) throw tooLarge('the JSON of the request', limits.maxJsonBytes);
+    return { json: await readText(request, Number(declared)), binary: nothing };
+  }
+  let bytes = declared === null ? await readCounted(request, limits.maxBodyBytes) : await request.bytes();
+  if (coding !== null) bytes = await decompress(bytes, coding, limits.maxInflatedBytes);
+  return splitBody(bytes, jsonLength, limits.maxJsonBytes);
+}
+
+/** Only for tiny requests without tensors. @throws AppError invalid, too_large */
+export async function readSmallBody(request: Request, maxBytes: number): Promise<string> {
+  return decodeUtf8(await readCounted(request, maxBytes));
+}
+
+async function readText(request: Request, declared: number): Promise<string> {
+  const text = await request.text();
+  // Bytes that are no UTF-8 came out as replacement characters of another length.
+  if (text.includes(replacement) && Buffer.byteLength(text) !== declared) throw notUtf8();
+  return text;
+}
+
+function splitBody(bytes: Uint8Array, jsonLength: string | null, maxJsonBytes: number): RequestBody {
+  let length = bytes.length;
+  if (jsonLength !== null) {
+    length = /^\d{1,15}$/.test(jsonLength) ? Number(jsonLength) : Infinity;
+    if (length > bytes.length) {
+      throw new AppError(
+        'invalid',
+        `inference header size should be in range (0, ${bytes.length}), got: ${jsonLength.slice(0, 40)}`,
+      );
+    }
+    if (length === 0) return { json: undefined, binary: bytes };
+  }
+  if (length > maxJsonBytes) throw tooLarge('the JSON of the request', maxJsonBytes);
+  return { json: decodeUtf8(bytes.subarray(0, length)), binary: bytes.subarray(length) };
+}
+
+/** A chunked body says its size only by ending. */
+async function readCounted(request: Request, maxBytes: number): Promise<Uint8Array> {
+  if (!request.body) return nothing;
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of request.body) {
+    size += part.length;
+    if (size > maxBytes) throw tooLarge('the request body', maxBytes);
+    parts.push(part);
+  }
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts, size);
+}
+
+function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw notUtf8();
+  }
+}
+
+function notUtf8(): AppError {
+  return new AppError('invalid', 'failed to parse the request JSON: it is not UTF-8');
+}
+
+function tooLarge(what: string, maxBytes: number): AppError {
+  return new AppError('too_large', `${what} is larger than ${maxBytes} bytes`);
+}

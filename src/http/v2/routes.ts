@@ -1,0 +1,234 @@
+// The endpoints of the Open Inference Protocol v2 as one plain fetch handler, so that the hot path needs no framework.
+// Works from a data plane alone; knows neither the registry nor who is asking.
+import { AppError } from '../../error.ts';
+import type { DataPlane, ModelControl } from '../../inference/plane.ts';
+import { jsonLengthHeader, readBody, readSmallBody, type V2Limits } from './body.ts';
+import { chooseCoding, compress } from './compress.ts';
+import { describeConfig, describeModel, describeRepository, describeStatistics, serverMetadata } from './describe.ts';
+import { errorResponse, refuse } from './errors.ts';
+import { decodeRawRequest, decodeRequest } from './infer-request.ts';
+import { encodeResponse, type InferBody } from './infer-response.ts';
+import { isObject, type JsonObject, parseJson } from './parse-json.ts';
+
+export type { V2Limits } from './body.ts';
+
+type Handler = (
+  request: Request,
+  url: { pathname: string; search: string },
+) => Response | Promise<Response> | undefined;
+
+interface Route {
+  method: 'GET' | 'POST';
+  answer: (request: Request) => Response | Promise<Response>;
+}
+
+/** Index and load requests carry a few settings, no tensors. */
+const maxControlBytes = 1024 * 1024;
+const jsonInit = { headers: { 'content-type': 'application/json' } };
+
+/** @returns a handler that answers undefined when the path is none of /v2 */
+export function createV2(plane: DataPlane, control: ModelControl, limits: V2Limits): Handler {
+  const find = (path: string): Route | undefined => {
+    const segments = path.split('/').slice(2).map(decodeSegment);
+    if (segments.at(-1) === '' && segments.length === 1) segments.pop();
+    switch (segments[0]) {
+      case undefined:
+        return get(() => Response.json(serverMetadata));
+      case 'health':
+        return segments.length === 2 ? findHealth(plane, segments[1]!) : undefined;
+      case 'models':
+        return findModel(plane, limits, segments.slice(1));
+      case 'repository':
+        return findRepository(plane, control, segments.slice(1));
+      default:
+        return undefined;
+    }
+  };
+  return (request, { pathname }) => {
+    if (!pathname.startsWith('/v2') || (pathname.length > 3 && pathname[3] !== '/')) return undefined;
+    try {
+      const route = find(pathname);
+      if (!route) return refuse(404, 'Not Found');
+      const method = request.method === 'HEAD' ? 'GET' : request.method;
+      if (method !== route.method) {
+        return refuse(405, 'Method Not Allowed', { allow: route.method === 'GET' ? 'GET, HEAD' : 'POST' });
+      }
+      const answer = route.answer(request);
+      return answer instanceof Response ? answer : answer.catch((error: unknown) => failed(request, pathname, error));
+    } catch (error) {
+      return failed(request, pathname, error);
+    }
+  };
+}
+
+function findHealth(plane: DataPlane, what: string): Route | undefined {
+  if (what === 'live') return get(() => Response.json({ live: true }));
+  if (what !== 'ready') return undefined;
+  return get(() => {
+    // A version that was given up must not take the others out of service with it.
+    const isStarting = [...plane.table.values()].some(
+      ({ current, versions }) => current !== null && versions.get(current)?.state === 'starting',
+    );
+    return Response.json({ ready: !isStarting }, { status: isStarting ? 503 : 200 });
+  });
+}
+
+/** @param segments what follows /v2/models/ */
+function findModel(plane: DataPlane, limits: V2Limits, segments: string[]): Route | undefined {
+  if (segments.length === 1 && segments[0] === 'stats') {
+    return get(() => Response.json(describeStatistics(plane.statistics())));
+  }
+  const [model] = segments;
+  if (!model) return undefined;
+  const isVersioned = segments[1] === 'versions';
+  const [action, ...rest] = segments.slice(isVersioned ? 3 : 1);
+  if (rest.length > 0 || (isVersioned && segments.length < 3)) return undefined;
+  const version = (): number | undefined => (isVersioned ? parseVersion(segments[2]!) : undefined);
+  switch (action) {
+    case 'infer':
+      return { method: 'POST', answer: (request) => infer(plane, limits, request, model, version()) };
+    case undefined:
+      return get(() => Response.json(describeModel(plane.getModel(model), plane.getRoute(model, version()))));
+    case 'config':
+      return get(() => Response.json(describeConfig(plane.getModel(model), plane.getRoute(model, version()))));
+    case 'stats':
+      return get(() => Response.json(describeStatistics(plane.statistics(model, version()))));
+    case 'ready':
+      return get(() =>
+        isReady(plane, model, version())
+          ? Response.json({ name: model, ready: true })
+          : refuse(400, 'Model version not ready'),
+      );
+    default:
+      return undefined;
+  }
+}
+
+/** @param segments what follows /v2/repository/ */
+function findRepository(plane: DataPlane, control: ModelControl, segments: string[]): Route | undefined {
+  if (segments.length === 1 && segments[0] === 'index') {
+    return post(async (request) => {
+      const { ready } = await readControl(request);
+      if (ready !== undefined && typeof ready !== 'boolean')
+        throw new AppError('invalid', "'ready' must be true or false");
+      return Response.json(describeRepository(plane.table, ready === true));
+    });
+  }
+  const [kind, model, action] = segments;
+  if (kind !== 'models' || !model || segments.length !== 3) return undefined;
+  if (action === 'unload') {
+    return post(async (request) => {
+      await readControl(request);
+      await control.unload(model);
+      return new Response();
+    });
+  }
+  if (action !== 'load') return undefined;
+  return post(async (request) => {
+    const { parameters } = await readControl(request);
+    for (const name of Object.keys(isObject(parameters) ? parameters : {})) {
+      if (name !== 'config' && !name.startsWith('file:')) continue;
+      throw new AppError(
+        'unsupported',
+        `load with parameter '${name.slice(0, 100)}' is not supported`,
+        'Import the model as a new version with its own settings, then load it.',
+      );
+    }
+    await control.load(model);
+    return new Response();
+  });
+}
+
+async function infer(
+  plane: DataPlane,
+  limits: V2Limits,
+  request: Request,
+  model: string,
+  version: number | undefined,
+): Promise<Response> {
+  // Before the body is read: nobody should have to send a large body to hear that the name is wrong.
+  plane.getModel(model);
+  const maxTensorBytes = limits.maxJsonTensorBytes ?? limits.maxJsonBytes;
+  const { json, binary } = await readBody(request, limits);
+  // After it: the version that answers may have changed meanwhile. From here to infer nothing waits.
+  const route = plane.getRoute(model, version);
+  const decoded =
+    json === undefined ? decodeRawRequest(route, binary) : decodeRequest(model, json, binary, maxTensorBytes);
+  const call = {
+    inputs: decoded.inputs,
+    outputs: decoded.outputs?.map(({ name }) => name),
+    priority: decoded.priority,
+    timeoutUs: decoded.timeoutUs,
+    signal: request.signal,
+  };
+  const body = await plane.infer(route, call, (outputs) => encodeResponse(route, decoded, outputs, maxTensorBytes));
+  const accept = request.headers.get('accept-encoding');
+  return accept === null ? plainResponse(body) : negotiatedResponse(body, accept);
+}
+
+function plainResponse({ content, jsonBytes }: InferBody): Response {
+  return jsonBytes === undefined
+    ? new Response(content, jsonInit)
+    : new Response(content, { headers: headersOf(jsonBytes) });
+}
+
+async function negotiatedResponse(body: InferBody, accept: string): Promise<Response> {
+  const coding = chooseCoding(accept);
+  if (!coding) return plainResponse(body);
+  const headers = { ...headersOf(body.jsonBytes), 'content-encoding': coding, vary: 'Accept-Encoding' };
+  return new Response(await compress(body.content, coding), { headers });
+}
+
+function headersOf(jsonBytes: number | undefined): Record<string, string> {
+  if (jsonBytes === undefined) return jsonInit.headers;
+  return { 'content-type': 'application/octet-stream', [jsonLengthHeader]: String(jsonBytes) };
+}
+
+function isReady(plane: DataPlane, model: string, version: number | undefined): boolean {
+  try {
+    return plane.isReady(model, version);
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'not_found') return false;
+    throw error;
+  }
+}
+
+async function readControl(request: Request): Promise<JsonObject> {
+  const text = await readSmallBody(request, maxControlBytes);
+  const body = text.trim() === '' ? {} : parseJson(text);
+  if (!isObject(body)) throw new AppError('invalid', 'the request must be a JSON object');
+  return body;
+}
+
+function parseVersion(text: string): number {
+  const version = /^\d{1,15}$/.test(text) ? Number(text) : 0;
+  if (version > 0) return version;
+  throw new AppError(
+    'invalid',
+    `failed to get model version from specified version string '${text.slice(0, 40)}'`,
+    'The version is a whole number from 1 on.',
+  );
+}
+
+function decodeSegment(segment: string): string {
+  if (!segment.includes('%')) return segment;
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw new AppError('invalid', 'the path is not valid percent-encoding');
+  }
+}
+
+function get(answer: Route['answer']): Route {
+  return { method: 'GET', answer };
+}
+
+function post(answer: Route['answer']): Route {
+  return { method: 'POST', answer };
+}
+
+function failed(request: Request, path: string, error: unknown): Response {
+  // Reading the body of a client that went away fails in ways of its own; nobody hears the answer.
+  if (request.signal.aborted && !(error instanceof AppError)) return refuse(400, 'The client went away');
+  return errorResponse(error, path);
+}
