@@ -1,5 +1,7 @@
 // Checks a call against a version's signature, with the texts that clients of the Open Inference Protocol know, and
 // says how it may be batched.
+import { isUtf8 } from 'node:buffer';
+
 import { AppError } from '../error.ts';
 import { datatypeBytes, type TensorData, type TensorSpec } from '../types.ts';
 import type { InferenceCall } from './plane.ts';
@@ -94,8 +96,25 @@ function checkTensor(model: string, spec: TensorSpec, tensor: TensorData): void 
   }
   let expected: number = datatypeBytes[datatype];
   for (const size of shape) expected *= size;
-  if (datatype !== 'BYTES' && bytes.length !== expected) {
+  if (datatype === 'BYTES') {
+    checkStrings(model, tensor);
+  } else if (bytes.length !== expected) {
     throw invalid(`input '${name}' for model '${model}' has ${bytes.length} bytes, its shape needs ${expected}`);
+  }
+}
+
+/** ONNX Runtime's strings are text: its binding would change other bytes without a word. */
+function checkStrings(model: string, { name, bytes }: TensorData): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 0, index = 0; at < bytes.length; index++) {
+    const start = at + 4;
+    at = start + view.getUint32(at, true);
+    const element = bytes.subarray(start, at);
+    if (isUtf8(element) && !element.includes(0)) continue;
+    throw invalid(
+      `element ${index} of input '${name}' for model '${model}' is not text: it must be UTF-8 without NUL characters`,
+      'Send pictures and other files to the task API, or encode them as base64.',
+    );
   }
 }
 

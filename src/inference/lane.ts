@@ -7,6 +7,7 @@ import { type BatchOutput, type BatchSpec, Link } from './link.ts';
 import type { InferenceCall, StageTimes, VersionStatistics } from './plane.ts';
 import { RequestQueue, type Waiting } from './queue.ts';
 import type { InstanceAddress, VersionRoute } from './routing.ts';
+import { readableMessage } from './runtime-message.ts';
 import { countExecution, countFailure, countSuccess, emptyStatistics } from './statistics.ts';
 
 export interface LaneOptions {
@@ -234,7 +235,7 @@ export class Lane {
       this.retry(batch);
       return;
     }
-    const error = new AppError('model_failed', trimPaths(message));
+    const error = new AppError('model_failed', readableMessage(message));
     this.settle(batch, (request) => this.refuse(request, error));
   }
 
@@ -361,9 +362,4 @@ function sliceStrings({ shape, bytes }: TensorData, row: number, rows: number): 
   };
   const start = skip(0, row * perRow);
   return bytes.subarray(start, skip(start, rows * perRow));
-}
-
-/** ONNX Runtime names source files and folders of this machine in its messages. */
-function trimPaths(message: string): string {
-  return message.replace(/(?:\/[\w.+@-]+)+\/([\w.+-]+)/g, '$1').slice(0, 1000);
 }

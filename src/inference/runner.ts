@@ -16,6 +16,7 @@ import {
   type RunOutput,
   type SlotFrame,
 } from './frames.ts';
+import { readableMessage } from './runtime-message.ts';
 import { fromOrt, openSession, type OrtTensor, type OrtTensors, type Session, toOrt } from './session.ts';
 
 /** What the supervisor tells a runner on standard input. */
@@ -41,7 +42,7 @@ export async function runRunner(parent: number): Promise<void> {
   try {
     session = openSession(request.modelPath, request);
   } catch (error) {
-    process.stderr.write(`${messageOf(error)}\n`);
+    process.stderr.write(`${readableMessage(messageOf(error))}\n`);
     process.exit(1);
   }
   Bun.listen<{ connection: RunnerConnection; writer: FrameWriter }>({

@@ -58,7 +58,8 @@ const types: Record<number, TypePair | undefined> = {
 const byDatatype = new Map(Object.values(types).map((pair) => [pair!.datatype, pair!]));
 const byOrt = new Map(Object.values(types).map((pair) => [pair!.ort, pair!]));
 
-const severityError = 3;
+/** Errors are thrown as well; printed, a client could fill the log with them. */
+const severityFatal = 4;
 let binding: Binding | undefined;
 
 /** @param folder where `prepareNative` put the libraries */
@@ -69,7 +70,7 @@ function loadBinding(folder: string): Binding {
   const module = { exports: {} as Binding };
   process.dlopen(module, join(folder, bindingName));
   binding = module.exports;
-  binding.initOrtOnce(severityError, Tensor, true);
+  binding.initOrtOnce(severityFatal, Tensor, true);
   return binding;
 }
 
@@ -96,7 +97,7 @@ export function openSession(path: string, options: SessionOptions): Session {
     interOpNumThreads: 1,
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
-    logSeverityLevel: severityError,
+    logSeverityLevel: severityFatal,
     executionProviders: options.executionProviders ?? ['cpu'],
     // Waiting threads sleep: several instances share the cores, and spinning ones would steal from each other.
     extra: { session: { intra_op: { allow_spinning: '0' } } },
@@ -167,7 +168,7 @@ export function fromOrt(tensor: OrtTensor): { datatype: Datatype; shape: readonl
 
 function readStrings(bytes: Uint8Array, count: number): string[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const decoder = new TextDecoder();
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   const strings: string[] = [];
   let at = 0;
   for (let i = 0; i < count; i++) {

@@ -99,6 +99,13 @@ test('strings and outputs of unknown size come back whole, also when they do not
       })),
     ),
   );
+  const refused = {
+    ...words('', ''),
+    bytes: Buffer.concat([words('a', '').bytes.subarray(0, 5), Buffer.from([2, 0, 0, 0, 0xff, 0])]),
+  };
+  expect(await codeOf(gateway.infer(gateway.getRoute('text'), { inputs: [refused] }, readFloats))).toContain(
+    "invalid: element 1 of input 'input' for model 'text' is not text",
+  );
   copies.forEach((copy, i) => expect(copy).toEqual({ shape: [1, 2], bytes: Buffer.from(asked[i]!.bytes) }));
 
   for (const count of [0, 3, 100_000, 5]) {
