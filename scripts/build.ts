@@ -27,6 +27,8 @@ async function build(): Promise<void> {
     entrypoints: [join(root, 'src/main.ts'), join(root, 'src/task/image-worker.ts')],
     compile: { outfile: fresh, autoloadDotenv: false, autoloadBunfig: false },
     minify: true,
+    bytecode: true,
+    format: 'esm',
     sourcemap: 'linked',
     define: { 'process.env.NODE_ENV': '"production"' },
     throw: false,

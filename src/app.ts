@@ -205,7 +205,12 @@ function createControl({ config, registry, gateway, supervisor, url }: ControlPa
         files.push({ uploadId: upload.id, path: as });
       }
       const { licence, description } = template;
-      const manifest = { ...template.manifest, licence, description, origin: { kind: 'template' as const, from: name } };
+      const manifest = {
+        ...template.manifest,
+        licence,
+        description,
+        origin: { kind: 'template' as const, from: name },
+      };
       const [record] = await importModels({ name: model, files, manifest }, { load: true });
       return record!;
     },

@@ -1,9 +1,10 @@
 // Every setting in one table: its default, how its text is read and what it is for. The only reader of the
 // environment and of the settings file. Precedence: flag, variable, file, default.
+import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-import { AppError } from './error.ts';
+import { AppError, messageOf } from './error.ts';
 import type { LogLevel } from './log.ts';
 import {
   duration,
@@ -36,6 +37,7 @@ export interface Config {
   uploadExpiryHours: number;
   maxBodyBytes: number;
   maxJsonBytes: number;
+  maxJsonTensorBytes: number;
   maxInflatedBytes: number;
   maxQueueSize: number;
   threads: number;
@@ -109,6 +111,11 @@ const settings: { [K in SettingName]: Setting<Config[K]> } = {
   },
   maxBodyBytes: { fallback: 256 * mebibyte, parse: size(1024), help: 'Largest body of an inference request.' },
   maxJsonBytes: { fallback: 64 * mebibyte, parse: size(1024), help: 'Largest JSON part of a request.' },
+  maxJsonTensorBytes: {
+    fallback: 64 * mebibyte,
+    parse: size(1024),
+    help: 'Largest tensor, in binary form, that is read or written as JSON.',
+  },
   maxInflatedBytes: { fallback: 512 * mebibyte, parse: size(1024), help: 'Largest compressed body once inflated.' },
   maxQueueSize: {
     fallback: 1024,
@@ -140,20 +147,18 @@ export interface Surroundings {
 }
 
 /** The real environment and file system, for the one caller that starts the program. */
-export async function readSurroundings(): Promise<Surroundings> {
-  const { readFileSync } = await import('node:fs');
-  return {
-    env: process.env,
-    isRoot: process.getuid?.() === 0,
-    readFile: (path) => {
-      try {
-        return readFileSync(path, 'utf8');
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-        throw new AppError('invalid', `The settings file ${path} cannot be read: ${(error as Error).message}`);
-      }
-    },
-  };
+export function readSurroundings(): Surroundings {
+  return { env: process.env, isRoot: process.getuid?.() === 0, readFile };
+}
+
+function readFile(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw new AppError('invalid', `The settings file ${path} cannot be read: ${messageOf(error)}`);
+  }
 }
 
 export interface LoadedConfig {
@@ -167,41 +172,46 @@ export interface LoadedConfig {
  * @throws AppError invalid, naming the setting, for an unknown name (with the nearest known one) or a bad value
  */
 export function loadConfig({ argv, ...surroundings }: { argv: readonly string[] } & Surroundings): LoadedConfig {
-  const given: Record<'flag' | 'variable', Partial<Record<SettingName, string>>> = {
-    flag: readFlags(argv),
-    variable: readVariables(surroundings.env),
+  const texts: Texts = { flag: readFlags(argv), variable: readVariables(surroundings.env), file: {} };
+  const values: Partial<Record<SettingName, string | number>> = {};
+  const sources = {} as LoadedConfig['sources'];
+  const settle = (name: SettingName) => {
+    const source = textSources.find((source) => texts[source][name] !== undefined);
+    sources[name] = source ?? 'default';
+    return (values[name] = source ? parseText(name, source, texts[source][name]!) : fallbackOf(name, surroundings));
   };
-  const config = {} as Config;
-  const sources = {} as Record<SettingName, SettingSource>;
-  let file: Partial<Record<SettingName, string>> = {};
 
-  function settle<K extends SettingName>(name: K): void {
-    const setting: Setting<Config[K]> = settings[name];
-    for (const [source, texts] of [...Object.entries(given), ['file', file] as const]) {
-      const text = texts[name];
-      if (text === undefined) continue;
-      config[name] = parseNamed(spellingOf(name, source as SettingSource), () => setting.parse(text));
-      sources[name] = source as SettingSource;
-      return;
-    }
-    const { fallback } = setting;
-    config[name] = typeof fallback === 'function' ? fallback(surroundings) : fallback;
-    sources[name] = 'default';
-  }
-
-  settle('data');
-  settle('config');
-  const path = config.config || join(config.data, 'aimass.toml');
-  const text = surroundings.readFile(path);
-  if (text === undefined && config.config) {
+  const data = settle('data') as string;
+  const given = settle('config') as string;
+  const path = given || join(data, 'aimass.toml');
+  const file = surroundings.readFile(path);
+  if (file === undefined && given) {
     throw new AppError('invalid', `The settings file ${path} does not exist.`, 'Check --config or AIMASS_CONFIG.');
   }
-  if (text !== undefined) {
-    file = readToml(text, path);
-    config.config = path;
-  }
-  for (const name of settingNames) if (name !== 'config') settle(name);
+  if (file !== undefined) texts.file = readToml(file, path);
+  for (const name of settingNames) settle(name);
+  if (file !== undefined) values.config = path;
+  const config = values as unknown as Config;
   return { config, sources };
+}
+
+type Texts = Record<Exclude<SettingSource, 'default'>, Partial<Record<SettingName, string>>>;
+
+/** The first that has a text wins. */
+const textSources = ['flag', 'variable', 'file'] as const;
+
+function parseText(name: SettingName, source: keyof Texts, text: string): string | number {
+  try {
+    return settings[name].parse(text);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    throw new AppError(error.code, `${spellings[source](name)}: ${error.message}`, error.hint);
+  }
+}
+
+function fallbackOf(name: SettingName, surroundings: Surroundings): string | number {
+  const { fallback } = settings[name];
+  return typeof fallback === 'function' ? fallback(surroundings) : fallback;
 }
 
 export interface SettingRow {
@@ -261,9 +271,7 @@ const flagOf = (name: SettingName) => `--${snake(name).replaceAll('_', '-')}`;
 const variableOf = (name: SettingName) => `AIMASS_${snake(name).toUpperCase()}`;
 const keyOf = snake;
 
-function spellingOf(name: SettingName, source: SettingSource): string {
-  return source === 'flag' ? flagOf(name) : source === 'variable' ? variableOf(name) : keyOf(name);
-}
+const spellings = { flag: flagOf, variable: variableOf, file: keyOf };
 
 /** The setting that a flag ("--listen") sets; undefined if there is none. */
 export function findSettingByFlag(flag: string): SettingName | undefined {
@@ -298,11 +306,12 @@ function readToml(text: string, path: string): Partial<Record<SettingName, strin
   try {
     table = Bun.TOML.parse(text) as Record<string, unknown>;
   } catch (error) {
-    throw new AppError('invalid', `The settings file ${path} is not valid TOML: ${(error as Error).message}`);
+    throw new AppError('invalid', `The settings file ${path} is not valid TOML: ${messageOf(error)}`);
   }
   const texts: Partial<Record<SettingName, string>> = {};
   for (const [key, value] of Object.entries(table)) {
     const name = getKnown(key, keyOf, 'setting', ` in ${path}`);
+    if (name === 'config') throw new AppError('invalid', `config cannot be set in ${path}: it names that file.`);
     if (typeof value !== 'string' && typeof value !== 'number') {
       throw new AppError('invalid', `${key} in ${path} must be text or a number.`);
     }
@@ -321,15 +330,6 @@ function getKnown(spelling: string, spell: (name: SettingName) => string, kind: 
     `unknown ${kind} '${shown}'${where}${nearest ? `: did you mean '${nearest.replace(/^--/, '')}'?` : ''}`,
     "'aimass config' lists all settings.",
   );
-}
-
-function parseNamed<T>(spelling: string, parse: () => T): T {
-  try {
-    return parse();
-  } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    throw new AppError(error.code, `${spelling}: ${error.message}`, error.hint);
-  }
 }
 
 function defaultDataFolder({ env, isRoot }: Surroundings): string {

@@ -15,6 +15,5 @@ if (verb === 'runner') {
   await serveChild(Number(rest[1]), findJobHandler(rest[0] ?? ''));
 } else {
   const { runCli } = await import('./cli/cli.ts');
-  const { serve } = await import('./serve.ts');
-  process.exit(await runCli(argv, { serve }));
+  process.exit(await runCli(argv, { serve: async (config) => (await import('./serve.ts')).serve(config) }));
 }

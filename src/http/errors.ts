@@ -9,7 +9,7 @@ export const statusOf: Record<ErrorCode, number> = {
   not_found: 404,
   conflict: 409,
   too_large: 413,
-  unsupported: 501,
+  unsupported: 415,
   overloaded: 503,
   timeout: 504,
   unavailable: 503,

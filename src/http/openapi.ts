@@ -82,8 +82,11 @@ export function createDocument(routes: ApiRoute[], version: string): ApiDocument
     (paths[path.replace(/:(\w+)/g, '{$1}')] ??= {})[method.toLowerCase()] = toOperation(path, hooks);
   }
   for (const [path, methods] of Object.entries({ ...protocolPaths, ...plainPaths })) {
-    for (const operation of Object.values(methods)) addPathParameters(operation, path);
-    paths[path] = methods;
+    const complete = Object.entries(methods).map(([method, operation]) => [
+      method,
+      withPathParameters(operation, path),
+    ]);
+    paths[path] = Object.fromEntries(complete) as Record<string, Operation>;
   }
   const document: ApiDocument = {
     openapi: '3.1.0',
@@ -102,8 +105,7 @@ export function createDocument(routes: ApiRoute[], version: string): ApiDocument
 }
 
 function toOperation(path: string, { body, query, detail }: ApiRoute['hooks']): Operation {
-  const operation = { ...(detail as Operation) };
-  addPathParameters(operation, path.replace(/:(\w+)/g, '{$1}'));
+  const operation = withPathParameters(detail as Operation, path.replace(/:(\w+)/g, '{$1}'));
   if (query) operation.parameters = [...(operation.parameters ?? []), ...queryParameters(query as JsonSchema)];
   if (body && !operation.requestBody) {
     operation.requestBody = { required: true, content: { 'application/json': { schema: body as JsonSchema } } };
@@ -111,14 +113,16 @@ function toOperation(path: string, { body, query, detail }: ApiRoute['hooks']): 
   return operation;
 }
 
-function addPathParameters(operation: Operation, path: string): void {
+function withPathParameters(operation: Operation, path: string): Operation {
   const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]): Parameter => ({
     name: name!,
     in: 'path',
     required: true,
     ...parameterMeanings[name!]!,
   }));
-  if (named.length > 0) operation.parameters = [...named, ...(operation.parameters ?? [])];
+  return named.length > 0
+    ? { ...operation, parameters: [...named, ...(operation.parameters ?? [])] }
+    : { ...operation };
 }
 
 function queryParameters(query: JsonSchema): Parameter[] {

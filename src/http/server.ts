@@ -84,6 +84,10 @@ export function createServer({ control, config, v2Handler, metrics }: ServerPart
     if (inference) return inference;
     const page = pages[pathname];
     if (page && (request.method === 'GET' || request.method === 'HEAD')) return page(request);
+    // Bun gives no whole URL then; probes of load balancers, which send no Host, need none of what follows.
+    if (request.url.startsWith('/')) {
+      return refuse(new AppError('invalid', 'The header Host is missing or not valid.'), pathname, id);
+    }
     contexts.set(request, { id, server });
     return api.fetch(request);
   }
@@ -171,7 +175,8 @@ function makeId(): string {
 
 /** Without a URL object: this is on the hot path. */
 function splitUrl(url: string): { pathname: string; search: string } {
-  const start = url.indexOf('/', url.indexOf('://') + 3);
+  // Without a valid Host the URL is only a path.
+  const start = url.startsWith('/') ? 0 : url.indexOf('/', url.indexOf('://') + 3);
   if (start < 0) return { pathname: '/', search: '' };
   const question = url.indexOf('?', start);
   return question < 0

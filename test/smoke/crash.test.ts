@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test';
 import { join } from 'node:path';
 
-import { addSub, loop, smallCnn } from '../support/graphs.ts';
+import { slotsPerLink } from '../../src/inference/link.ts';
+import { addSub, noBatch, smallCnn } from '../support/graphs.ts';
 import { Appliance, discard, processesOf, unpack, until } from './appliance.ts';
 
 let home: string;
@@ -11,7 +12,7 @@ beforeEach(async () => {
   home = await unpack();
   await Bun.write(join(home, 'cnn.onnx'), smallCnn());
   await Bun.write(join(home, 'sum.onnx'), addSub());
-  await Bun.write(join(home, 'loop.onnx'), loop());
+  await Bun.write(join(home, 'twice.onnx'), noBatch());
 });
 
 afterEach(() => discard(home));
@@ -20,14 +21,11 @@ const image = { name: 'image', datatype: 'FP32', shape: [1, 1, 28, 28], data: Ar
 const row = { datatype: 'INT32', shape: [1, 16], data: Array.from({ length: 16 }, (_, index) => index) };
 const requests: Record<string, object> = {
   cnn: { inputs: [image] },
+  twice: { inputs: [{ name: 'input', datatype: 'FP32', shape: [2, 3], data: [1, 2, 3, 4, 5, 6] }] },
   sum: { inputs: ['INPUT0', 'INPUT1'].map((name) => ({ name, ...row })) },
 };
-const loopRequest = (iterations: number) => ({
-  inputs: [{ name: 'iterations', datatype: 'INT64', shape: [1, 1], data: [iterations] }],
-});
-
-const infer = (appliance: Appliance, model: string, body = requests[model]) =>
-  appliance.fetch(`/v2/models/${model}/infer`, { method: 'POST', body: JSON.stringify(body) });
+const infer = (appliance: Appliance, model: string) =>
+  appliance.fetch(`/v2/models/${model}/infer`, { method: 'POST', body: JSON.stringify(requests[model]) });
 
 interface Load {
   /** How often each status was answered; 0 is a broken connection. */
@@ -131,29 +129,24 @@ test('a new version takes over under load without losing a request', async () =>
   expect(await appliance.stop()).toBe(0);
 });
 
-/** Seconds of processor time that a process has used. */
-async function cpuSeconds(pid: number): Promise<number> {
-  const fields = (await Bun.file(`/proc/${pid}/stat`).text()).split(') ')[1]!.split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-}
-
 test('SIGTERM lets requests in flight finish and refuses new ones', async () => {
   const appliance = await Appliance.start({ home });
-  await appliance.command('push', 'loop', join(home, 'loop.onnx'));
-  const [runner] = await appliance.runners('loop');
-  const startedMs = performance.now();
-  await infer(appliance, 'loop', loopRequest(1000));
-  const iterations = Math.ceil(2_500_000 / (performance.now() - startedMs));
-
-  const before = await cpuSeconds(runner!);
-  const inFlight = infer(appliance, 'loop', loopRequest(iterations));
-  await until('the request to be computed', async () => (await cpuSeconds(runner!)) > before + 0.1);
-  const ended = appliance.stop();
-  await until('new requests to be refused', async () => {
-    const refused = await infer(appliance, 'loop', loopRequest(1));
-    return refused.status === 503 && refused.headers.get('connection')?.toLowerCase() === 'close';
+  await appliance.command('push', 'twice', join(home, 'twice.onnx'));
+  // While the runner is stopped nothing can finish: each slot holds one request, the others wait.
+  const [runner] = await appliance.runners('twice');
+  process.kill(runner!, 'SIGSTOP');
+  const inFlight = Array.from({ length: slotsPerLink + 3 }, () => infer(appliance, 'twice'));
+  await until('all requests to be there', async () => {
+    const text = await (await appliance.fetch('/metrics')).text();
+    return /^nv_inference_pending_request_count\{[^}]*model="twice"[^}]*\} 3$/m.test(text);
   });
-  expect((await inFlight).status).toBe(200);
+  const ended = appliance.stop();
+  await until('it to be stopping', async () => (await appliance.fetch('/v2/models/twice')).status === 503);
+  const refused = await infer(appliance, 'twice');
+  expect(refused.status).toBe(503);
+  expect(refused.headers.get('connection')?.toLowerCase()).toBe('close');
+  process.kill(runner!, 'SIGCONT');
+  expect((await Promise.all(inFlight)).map(({ status }) => status)).toEqual(inFlight.map(() => 200));
   expect(await ended).toBe(0);
   expect(processesOf(home)).toEqual([]);
 });

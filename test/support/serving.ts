@@ -45,7 +45,8 @@ export async function openServing(models: Record<string, GivenVersion[]>, option
     getModel: get,
     getVersion: (name, version) => recordOf(name, version, models[name]![version - 1]!),
     listLoaded: () => [...loaded].map((key) => ({ name: key.split(':')[0]!, version: Number(key.split(':')[1]) })),
-    setLoaded: (name, version, on) => void (on ? loaded.add(`${name}:${version}`) : loaded.delete(`${name}:${version}`)),
+    setLoaded: (name, version, on) =>
+      void (on ? loaded.add(`${name}:${version}`) : loaded.delete(`${name}:${version}`)),
     setCurrent: (name, version) => void current.set(name, version),
     async layOut(record, into) {
       mkdirSync(into, { recursive: true });

@@ -1,5 +1,5 @@
-import { AppError } from '../../error.ts';
 // Answers requests that import models: as plain JSON, or as lines of progress for clients that ask for them.
+import { AppError } from '../../error.ts';
 import type { ImportRequest } from '../../registry/registry.ts';
 import type { VersionRecord } from '../../types.ts';
 import { errorBody } from '../errors.ts';
@@ -57,7 +57,7 @@ export async function receiveBody({ control }: ApiContext, request: Request): Pr
     if (received === bytes) return id;
     throw new AppError('invalid', `Only ${received} of ${bytes} bytes arrived.`, 'Send the file again.');
   } catch (error) {
-    await control.registry.removeUpload(id);
+    await control.registry.removeUpload(id).catch(() => {});
     throw error;
   }
 }

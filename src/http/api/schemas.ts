@@ -70,6 +70,7 @@ const tensor = {
   name: text,
   datatype: { type: 'string', examples: ['FP32'] },
   shape: { ...list({ type: 'integer' }), examples: [[-1, 3, 224, 224]] },
+  'dimNames?': { ...list(text), description: 'Names of the dimensions in the model; empty where it has none.' },
 };
 
 const scored = { label: text, index: count, score: { type: 'number' } };
@@ -147,6 +148,7 @@ export const schemas = {
         version: count,
         pid: count,
         state,
+        reason: { type: 'string', description: 'Why it is not ready; empty when it is.' },
         device: text,
         restarts: count,
         startedAt: time,

@@ -1,0 +1,42 @@
+// Follows an import while the server works on it: remarks on what is being done, then the versions it made.
+import type { VersionAnswer, VersionsAnswer } from './answers.ts';
+import { type Client, findError, json } from './client.ts';
+import { Unreachable } from './command.ts';
+import type { Report } from './report.ts';
+import { formatBytes } from './text.ts';
+
+/** @throws AppError as the server gave it; Unreachable when the answer breaks off */
+export async function requestImport(
+  client: Client,
+  path: string,
+  body: object,
+  report: Pick<Report, 'note'>,
+): Promise<VersionsAnswer> {
+  const { headers, ...call } = json(body);
+  const response = await client.send(path, {
+    ...call,
+    method: 'POST',
+    headers: { ...headers, accept: 'application/x-ndjson' },
+    silenceMs: 0,
+  });
+  for await (const line of client.readLines(response)) {
+    const error = findError(line);
+    if (error) throw error;
+    if ('versions' in line) return line as VersionsAnswer;
+    if ('step' in line) report.note(`${String(line.step)} …`);
+  }
+  throw new Unreachable('The server went away before the import was done.', "'aimass models' shows whether it was.");
+}
+
+/** One line for each version, its warnings below. */
+export function describeImported({ versions }: VersionsAnswer): string {
+  return versions
+    .flatMap((version) => [describeVersion(version), ...version.warnings.map((text) => `  note: ${text}`)])
+    .join('\n');
+}
+
+function describeVersion({ model, version, state, reason, manifest, bytes }: VersionAnswer): string {
+  const what = `${model}:${version} (${manifest.task}, ${formatBytes(bytes)})`;
+  if (state === 'unloaded') return `${what} is stored, and served after: aimass load ${model}:${version}`;
+  return `${what} is ${state}${reason ? `: ${reason}` : ''}`;
+}

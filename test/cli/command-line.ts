@@ -1,0 +1,67 @@
+// Runs commands as a person would type them, and a real appliance in this process for them to talk to.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { openAppliance } from '../../src/app.ts';
+import { runCli } from '../../src/cli/cli.ts';
+import type { Terminal } from '../../src/cli/report.ts';
+import { type Config, loadConfig, readSurroundings, type Surroundings } from '../../src/config.ts';
+
+export interface Outcome {
+  code: number;
+  out: string;
+  err: string;
+}
+
+export interface CallOptions {
+  env?: Record<string, string>;
+  terminal?: Partial<Terminal>;
+  serve?: (config: Config) => Promise<number>;
+}
+
+/** Nothing of the environment that the tests run in. */
+export function bareSurroundings(env: Record<string, string> = {}): Surroundings {
+  return { ...readSurroundings(), env: { HOME: '/nonexistent', ...env }, isRoot: false };
+}
+
+export async function aimass(argv: string[], { env, terminal, serve }: CallOptions = {}): Promise<Outcome> {
+  const outcome: Outcome = { code: -1, out: '', err: '' };
+  outcome.code = await runCli(argv, {
+    serve: serve ?? (() => Promise.reject(new Error('not to be served'))),
+    surroundings: bareSurroundings(env),
+    terminal: {
+      out: async (text) => void (outcome.out += text),
+      err: (text) => void (outcome.err += text),
+      ...terminal,
+    },
+  });
+  return outcome;
+}
+
+export async function openServer() {
+  const folder = await mkdtemp(join(tmpdir(), 'aimass-cli-'));
+  const data = join(folder, 'data');
+  const argv = ['--data', data, '--listen', '127.0.0.1:0', '--log-level', 'error', '--threads', '1'];
+  const appliance = await openAppliance(loadConfig({ argv, ...bareSurroundings() }).config);
+  return {
+    data,
+    /** For the test's own files. */
+    folder,
+    url: appliance.url,
+    /** Over the socket in the data folder. */
+    aimass: (argv: string[], terminal?: Partial<Terminal>) => aimass([...argv, '--data', data], { terminal }),
+    /** The answer of a command that must succeed. */
+    async json<T>(...argv: string[]): Promise<T> {
+      const { code, out, err } = await aimass([...argv, '--json', '--data', data]);
+      if (code !== 0) throw new Error(`aimass ${argv.join(' ')} ended with ${code}: ${err}`);
+      return JSON.parse(out) as T;
+    },
+    async [Symbol.asyncDispose]() {
+      await appliance.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export type TestServer = Awaited<ReturnType<typeof openServer>>;
