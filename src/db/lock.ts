@@ -4,6 +4,9 @@ import { Database } from 'bun:sqlite';
 
 import { AppError, messageOf } from '../error.ts';
 
+/** Referred to from here, so that a lock whose owner drops its key is not collected and given back. */
+const held = new Set<Database>();
+
 /**
  * @param path file that stands for the lock, made if need be
  * @returns gives the lock back
@@ -25,5 +28,10 @@ export function takeLock(path: string): () => void {
       'Stop it first, or give this one a data folder of its own.',
     );
   }
-  return () => db.close();
+  const taken = db;
+  held.add(taken);
+  return () => {
+    held.delete(taken);
+    taken.close();
+  };
 }

@@ -137,7 +137,6 @@ nvmlReturn_t nvmlInit_v2(void) {
   reread();
   nvmlReturn_t status = (nvmlReturn_t)number(find_line("init", 0), "status", SUCCESS);
   initialised = status == SUCCESS;
-  xids_taken = 0;
   return status;
 }
 
