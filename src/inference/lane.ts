@@ -42,6 +42,7 @@ export class Lane {
   private readonly opening = new Set<string>();
   private inFlight = 0;
   private holders = 0;
+  private pumping = false;
   private idleWaiters: (() => void)[] = [];
   private wakeAtUs = Infinity;
   private wakeTimer: Timer | undefined;
@@ -98,7 +99,7 @@ export class Lane {
         reject(new AppError('overloaded', 'Exceeds maximum queue size', 'Try again in a moment, or add instances.'));
         return;
       }
-      this.pump();
+      this.pumpSoon();
     });
   }
 
@@ -154,6 +155,16 @@ export class Lane {
     }
   }
 
+  /** Behind the other requests that have arrived by now, so that they share a batch. */
+  private pumpSoon(): void {
+    if (this.pumping) return;
+    this.pumping = true;
+    setImmediate(() => {
+      this.pumping = false;
+      this.pump();
+    });
+  }
+
   /** Starts batches while there are both requests and free slots. */
   private pump(): void {
     for (let link = this.leastBusy(); link && this.queue.size > 0; link = this.leastBusy()) {
@@ -168,10 +179,15 @@ export class Lane {
     if (this.queue.size > 0) this.wakeAt(this.queue.nextDeadlineUs());
   }
 
+  /**
+   * An idle instance takes whatever waits. A busy one is given its next batch ahead of time only when that is as large as
+   * the one it computes: sent in small pieces, many requests would cost more than the moment an instance waits for them.
+   */
   private leastBusy(): Link | undefined {
     let best: Link | undefined;
     for (const link of this.links.values()) {
-      if (link.freeSlots > (best?.freeSlots ?? 0)) best = link;
+      const wanted = link.freeSlots > (best?.freeSlots ?? 0);
+      if (wanted && (link.idle || this.queue.size >= (link.newest as Batch).requests.length)) best = link;
     }
     return best;
   }

@@ -1,6 +1,7 @@
 // Reads the body of a request within limits and takes it apart into its JSON and its binary part.
 import { AppError } from '../../error.ts';
 import { decompress } from './compress.ts';
+import { decodeUtf8 } from './parse-json.ts';
 
 export interface V2Limits {
   /** Of a body as it is sent. */
@@ -15,14 +16,13 @@ export interface V2Limits {
 
 export interface RequestBody {
   /** undefined: a raw request, all of it is binary. */
-  json: string | undefined;
+  json: Uint8Array | undefined;
   binary: Uint8Array;
 }
 
 export const jsonLengthHeader = 'inference-header-content-length';
 
 const nothing = new Uint8Array(0);
-const replacement = '\uFFFD';
 
 /** @throws AppError invalid, too_large, unsupported */
 export async function readBody(request: Request, limits: V2Limits): Promise<RequestBody> {
@@ -33,11 +33,6 @@ export async function readBody(request: Request, limits: V2Limits): Promise<Requ
   if (declared !== null && Number(declared) > limits.maxBodyBytes)
     throw tooLarge('the request body', limits.maxBodyBytes);
 
-  // The hot path: reading text is a good deal faster than reading bytes and decoding them.
-  if (jsonLength === null && coding === null && declared !== null) {
-    if (Number(declared) > limits.maxJsonBytes) throw tooLarge('the JSON of the request', limits.maxJsonBytes);
-    return { json: await readText(request, Number(declared)), binary: nothing };
-  }
   let bytes = declared === null ? await readCounted(request, limits.maxBodyBytes) : await request.bytes();
   if (coding !== null) bytes = await decompress(bytes, coding, limits.maxInflatedBytes);
   return splitBody(bytes, jsonLength, limits.maxJsonBytes);
@@ -46,13 +41,6 @@ export async function readBody(request: Request, limits: V2Limits): Promise<Requ
 /** Only for tiny requests without tensors. @throws AppError invalid, too_large */
 export async function readSmallBody(request: Request, maxBytes: number): Promise<string> {
   return decodeUtf8(await readCounted(request, maxBytes));
-}
-
-async function readText(request: Request, declared: number): Promise<string> {
-  const text = await request.text();
-  // Bytes that are no UTF-8 came out as replacement characters of another length.
-  if (text.includes(replacement) && Buffer.byteLength(text) !== declared) throw notUtf8();
-  return text;
 }
 
 function splitBody(bytes: Uint8Array, jsonLength: string | null, maxJsonBytes: number): RequestBody {
@@ -68,7 +56,7 @@ function splitBody(bytes: Uint8Array, jsonLength: string | null, maxJsonBytes: n
     if (length === 0) return { json: undefined, binary: bytes };
   }
   if (length > maxJsonBytes) throw tooLarge('the JSON of the request', maxJsonBytes);
-  return { json: decodeUtf8(bytes.subarray(0, length)), binary: bytes.subarray(length) };
+  return { json: bytes.subarray(0, length), binary: length === bytes.length ? nothing : bytes.subarray(length) };
 }
 
 /** A chunked body says its size only by ending. */
@@ -82,18 +70,6 @@ async function readCounted(request: Request, maxBytes: number): Promise<Uint8Arr
     parts.push(part);
   }
   return parts.length === 1 ? parts[0]! : Buffer.concat(parts, size);
-}
-
-function decodeUtf8(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw notUtf8();
-  }
-}
-
-function notUtf8(): AppError {
-  return new AppError('invalid', 'failed to parse the request JSON: it is not UTF-8');
 }
 
 function tooLarge(what: string, maxBytes: number): AppError {

@@ -4,8 +4,9 @@ import { AppError } from '../../error.ts';
 import type { VersionRoute } from '../../inference/routing.ts';
 import { type Datatype, datatypeBytes, type TensorData } from '../../types.ts';
 import { countElements, packOne } from './bytes-tensor.ts';
-import { decodeJsonTensor } from './json-decode.ts';
-import { isObject, type JsonObject, mayHoldLong, parseJson, parseJsonExactly } from './parse-json.ts';
+import { decodeJsonTensor, decodeScannedTensor } from './json-decode.ts';
+import { findTaken, type ScannedNumbers, takeNumbers } from './number-scan.ts';
+import { decodeUtf8, isObject, type JsonObject, mayHoldLong, parseJson, parseJsonExactly } from './parse-json.ts';
 
 export interface WantedOutput {
   name: string;
@@ -28,7 +29,9 @@ export interface InferRequest {
 /** Where decoding stands in the binary part of the body. */
 interface Reader {
   model: string;
-  text: string;
+  json: Uint8Array;
+  /** Arrays of numbers that were taken out of the JSON before it was parsed. */
+  taken: readonly ScannedNumbers[];
   binary: Uint8Array;
   at: number;
   maxJsonTensorBytes: number;
@@ -41,24 +44,25 @@ const highestRank = 32;
 const emptyObject: JsonObject = {};
 
 /**
- * @param text JSON part of the body
+ * @param json JSON part of the body
  * @param binary what follows it; the tensors of the result are views of it where they can be
  * @throws AppError invalid, too_large
  */
 export function decodeRequest(
   model: string,
-  text: string,
+  json: Uint8Array,
   binary: Uint8Array,
   maxJsonTensorBytes: number,
 ): InferRequest {
-  const body = parseJson(text);
+  const { text, arrays } = takeNumbers(json);
+  const body = parseJson(decodeUtf8(text));
   if (!isObject(body)) throw invalid('the request must be a JSON object');
   if (body.id !== undefined && typeof body.id !== 'string') throw invalid("'id' must be a string");
   if (!Array.isArray(body.inputs)) throw invalid("'inputs' must be an array");
   const parameters = parametersOf(body, 'the request');
   checkReserved(parameters);
 
-  const reader: Reader = { model, text, binary, at: 0, maxJsonTensorBytes };
+  const reader: Reader = { model, json, taken: arrays, binary, at: 0, maxJsonTensorBytes };
   const inputs = body.inputs.map((input: unknown, i) => decodeInput(reader, input, i));
   if (reader.at !== binary.length) throw invalid(`unexpected additional input data for model '${model}'`);
 
@@ -133,7 +137,7 @@ function decodeJsonInput(
   const count = productOf(shape);
   const size = count * (datatypeBytes[datatype] || 4);
   // Every element takes a character of text: a shape that asks for more must not make us allocate.
-  if (count > reader.text.length) {
+  if (count > reader.json.length) {
     throw invalid(`data of ${label} has too few elements, its shape [${shape.join(',')}] needs ${count}`);
   }
   if (size > reader.maxJsonTensorBytes) {
@@ -143,14 +147,17 @@ function decodeJsonInput(
       'Send it as binary data.',
     );
   }
+  const numbers = findTaken(reader.taken, data);
+  if (numbers) return decodeScannedTensor({ label, datatype, shape, count }, numbers.values);
   const isLong = datatype === 'INT64' || datatype === 'UINT64';
   return decodeJsonTensor({ label, datatype, shape, count }, isLong ? exactData(reader, index, data) : data);
 }
 
 function exactData(reader: Reader, index: number, data: unknown): unknown {
   if (!reader.exact) {
-    if (!mayHoldLong(reader.text)) return data;
-    reader.exact = parseJsonExactly(reader.text) as { inputs: { data: unknown }[] };
+    const text = decodeUtf8(reader.json);
+    if (!mayHoldLong(text)) return data;
+    reader.exact = parseJsonExactly(text) as { inputs: { data: unknown }[] };
   }
   return reader.exact.inputs[index]!.data;
 }

@@ -45,6 +45,26 @@ const wanted: Record<Datatype, string> = {
 };
 
 /**
+ * @param values flat, as scanned from the text
+ * @throws AppError invalid
+ */
+export function decodeScannedTensor(tensor: JsonTensor, values: Float64Array): Uint8Array {
+  const { datatype, count } = tensor;
+  if (datatype !== 'FP32') return decodeJsonTensor(tensor, Array.from(values));
+  if (values.length !== count) throw wrongCount(tensor, `${values.length}`);
+  const floats = new Float32Array(values);
+  // Zero times a number is zero; times what became infinity it is not.
+  let check = 0;
+  for (let i = 0; i < floats.length; i++) check += floats[i]! * 0;
+  if (check !== 0)
+    throw wrongValue(
+      tensor,
+      floats.findIndex((value) => !Number.isFinite(value)),
+    );
+  return new Uint8Array(floats.buffer);
+}
+
+/**
  * @param data parsed JSON; integers beyond 2^53 for the 64-bit types as bigint
  * @throws AppError invalid
  */

@@ -9,6 +9,17 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+const strictDecoder = new TextDecoder('utf-8', { fatal: true });
+
+/** @throws AppError invalid */
+export function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    return strictDecoder.decode(bytes);
+  } catch {
+    throw new AppError('invalid', 'failed to parse the request JSON: it is not UTF-8');
+  }
+}
+
 /** @throws AppError invalid */
 export function parseJson(text: string): unknown {
   if (openers(text) > deepest && depthOf(text) > deepest) {

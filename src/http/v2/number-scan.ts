@@ -1,0 +1,189 @@
+// Takes flat arrays of numbers under "data" keys out of JSON bytes, without making text or a JavaScript array of them.
+// A tensor is nearly all of a request, and JSON.parse spends most of a small model's time on it. What it does not take
+// it leaves as it is, to be parsed, and refused, by JSON.parse.
+
+/** Stands for the n-th array that was taken out; nobody outside can know it. */
+const mark = `numbers ${crypto.randomUUID()} `;
+
+/** The numbers of one array; valid until the next call of takeNumbers. */
+export class ScannedNumbers {
+  constructor(readonly values: Float64Array) {}
+}
+
+export interface Scan {
+  /** JSON with a string in the place of each array that was taken out. */
+  text: Uint8Array;
+  arrays: ScannedNumbers[];
+}
+
+/** Below this JSON.parse is as fast. */
+const worthwhileBytes = 512;
+/** Scratch space of more than this is not kept. */
+const keptNumbers = 1 << 20;
+/** More digits than a double holds exactly are left to JSON.parse, which is faster than parsing them one by one. */
+const mostDigits = 15;
+const powers = Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`));
+
+let scratch: Float64Array = new Float64Array(4096);
+
+/** @param json UTF-8, not checked */
+export function takeNumbers(json: Uint8Array): Scan {
+  const arrays: ScannedNumbers[] = [];
+  if (json.length < worthwhileBytes) return { text: json, arrays };
+  const parts: Uint8Array[] = [];
+  let kept = 0;
+  let used = 0;
+  if (scratch.length > keptNumbers) scratch = new Float64Array(4096);
+  for (let at = json.indexOf(quote); at >= 0; at = json.indexOf(quote, at)) {
+    const end = endOfString(json, at + 1);
+    const start = end < 0 ? -1 : isDataKey(json, at) ? findArray(json, end) : 0;
+    // Broken text, or data of another kind: JSON.parse does the rest.
+    if (start < 0) break;
+    at = end;
+    if (start === 0) continue;
+    used = scanNumbers(json, start, used);
+    if (used < 0) break;
+    parts.push(json.subarray(kept, start - 1), placeholder(arrays.length));
+    arrays.push(new ScannedNumbers(scratch.subarray(scannedFrom, used)));
+    kept = scannedTo;
+    at = scannedTo;
+  }
+  if (arrays.length === 0) return { text: json, arrays };
+  parts.push(json.subarray(kept));
+  return { text: Buffer.concat(parts), arrays };
+}
+
+/** The array that a value of the parsed text stands for; undefined if it is what the client sent. */
+export function findTaken(arrays: readonly ScannedNumbers[], value: unknown): ScannedNumbers | undefined {
+  if (typeof value !== 'string' || !value.startsWith(mark)) return undefined;
+  return arrays[Number(value.slice(mark.length))];
+}
+
+const quote = 0x22;
+const backslash = 0x5c;
+const [comma, bracket, minus, plus, point, zero] = [0x2c, 0x5d, 0x2d, 0x2b, 0x2e, 0x30];
+
+function placeholder(index: number): Uint8Array {
+  return Buffer.from(`"${mark}${index}"`);
+}
+
+/** @returns position behind the closing quote; −1 if there is none */
+function endOfString(json: Uint8Array, from: number): number {
+  let at = from;
+  while (at < json.length) {
+    const byte = json[at]!;
+    if (byte === quote) return at + 1;
+    at += byte === backslash ? 2 : 1;
+  }
+  return -1;
+}
+
+function isDataKey(json: Uint8Array, at: number): boolean {
+  return (
+    json[at + 1] === 0x64 &&
+    json[at + 2] === 0x61 &&
+    json[at + 3] === 0x74 &&
+    json[at + 4] === 0x61 &&
+    json[at + 5] === quote
+  );
+}
+
+/** @param from behind the key @returns position behind the opening bracket; −1 if no array of numbers follows */
+function findArray(json: Uint8Array, from: number): number {
+  let at = skipSpace(json, from);
+  if (json[at] !== 0x3a) return -1;
+  at = skipSpace(json, at + 1);
+  if (json[at] !== 0x5b) return -1;
+  const first = json[skipSpace(json, at + 1)]!;
+  return first === minus || isDigit(first) ? at + 1 : -1;
+}
+
+function skipSpace(json: Uint8Array, from: number): number {
+  let at = from;
+  while (isSpace(json[at]!)) at++;
+  return at;
+}
+
+function isSpace(byte: number): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= zero && byte <= 0x39;
+}
+
+/** Where the last scan began in the scratch space and ended in the text: out parameters, so that nothing is allocated. */
+let scannedFrom = 0;
+let scannedTo = 0;
+
+/**
+ * Reads numbers up to the closing bracket, by JSON's grammar, into the scratch space from `used` on. Digits are gathered
+ * in an integer, which a double holds exactly, and divided or multiplied once by a power of ten, which it holds too: so
+ * the result is correctly rounded (Clinger 1990, the fast path).
+ * @returns how much of the scratch space is used now; −1 when something is left to JSON.parse
+ */
+function scanNumbers(json: Uint8Array, start: number, used: number): number {
+  scannedFrom = used;
+  let values = scratch;
+  let count = used;
+  let at = start;
+  for (;;) {
+    let byte = json[at]!;
+    while (byte <= 0x20 && isSpace(byte)) byte = json[++at]!;
+    const negative = byte === minus;
+    if (negative) byte = json[++at]!;
+    let digits = 0;
+    let mantissa = 0;
+    const first = at;
+    while (byte >= zero && byte <= 0x39) {
+      mantissa = mantissa * 10 + (byte - zero);
+      byte = json[++at]!;
+    }
+    digits = at - first;
+    // JSON has neither a number without digits nor one with leading zeros.
+    if (digits === 0 || (digits > 1 && json[first] === zero)) return -1;
+    let exponent = 0;
+    if (byte === point) {
+      const fraction = ++at;
+      byte = json[at]!;
+      while (byte >= zero && byte <= 0x39) {
+        mantissa = mantissa * 10 + (byte - zero);
+        byte = json[++at]!;
+      }
+      if (at === fraction) return -1;
+      exponent = fraction - at;
+      digits += at - fraction;
+    }
+    if (digits > mostDigits) return -1;
+    if (byte === 0x65 || byte === 0x45) {
+      byte = json[++at]!;
+      const down = byte === minus;
+      if (down || byte === plus) byte = json[++at]!;
+      const from = at;
+      let written = 0;
+      while (byte >= zero && byte <= 0x39) {
+        written = written * 10 + (byte - zero);
+        byte = json[++at]!;
+      }
+      if (at === from) return -1;
+      exponent += down ? -written : written;
+    }
+    if (exponent < -22 || exponent > 22) return -1;
+    const size = exponent < 0 ? mantissa / powers[-exponent]! : exponent > 0 ? mantissa * powers[exponent]! : mantissa;
+    if (count === values.length) values = growScratch();
+    values[count++] = negative ? -size : size;
+    while (byte <= 0x20 && isSpace(byte)) byte = json[++at]!;
+    if (byte === bracket) break;
+    if (byte !== comma) return -1;
+    at++;
+  }
+  scannedTo = at + 1;
+  return count;
+}
+
+function growScratch(): Float64Array {
+  const larger = new Float64Array(scratch.length * 2);
+  larger.set(scratch);
+  scratch = larger;
+  return larger;
+}
