@@ -179,15 +179,10 @@ export class Lane {
     if (this.queue.size > 0) this.wakeAt(this.queue.nextDeadlineUs());
   }
 
-  /**
-   * An idle instance takes whatever waits. A busy one is given its next batch ahead of time only when that is as large as
-   * the one it computes: sent in small pieces, many requests would cost more than the moment an instance waits for them.
-   */
   private leastBusy(): Link | undefined {
     let best: Link | undefined;
     for (const link of this.links.values()) {
-      const wanted = link.freeSlots > (best?.freeSlots ?? 0);
-      if (wanted && (link.idle || this.queue.size >= (link.newest as Batch).requests.length)) best = link;
+      if (link.freeSlots > (best?.freeSlots ?? 0)) best = link;
     }
     return best;
   }

@@ -115,11 +115,6 @@ export class Link {
     return this.running.length === 0;
   }
 
-  /** The batch that it was given last and has not answered. */
-  get newest(): unknown {
-    return this.running.at(-1)?.batch;
-  }
-
   /** How long the runner has been at its current batch, in milliseconds; 0 when it has none. */
   computingMs(): number {
     return this.running.length === 0 ? 0 : performance.now() - this.headSince;

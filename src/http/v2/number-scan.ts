@@ -18,6 +18,8 @@ export interface Scan {
 
 /** Below this JSON.parse is as fast. */
 const worthwhileBytes = 512;
+/** No model has more inputs worth the trouble. */
+const mostArrays = 64;
 /** Scratch space of more than this is not kept. */
 const keptNumbers = 1 << 20;
 /** More digits than a double holds exactly are left to JSON.parse, which is faster than parsing them one by one. */
@@ -29,7 +31,7 @@ let scratch: Float64Array = new Float64Array(4096);
 /** @param json UTF-8, not checked */
 export function takeNumbers(json: Uint8Array): Scan {
   const arrays: ScannedNumbers[] = [];
-  if (json.length < worthwhileBytes) return { text: json, arrays };
+  if (json.length < worthwhileBytes || !endsWithBrace(json)) return { text: json, arrays };
   const parts: Uint8Array[] = [];
   let kept = 0;
   let used = 0;
@@ -38,7 +40,7 @@ export function takeNumbers(json: Uint8Array): Scan {
     const end = endOfString(json, at + 1);
     const start = end < 0 ? -1 : isDataKey(json, at) ? findArray(json, end) : 0;
     // Broken text, or data of another kind: JSON.parse does the rest.
-    if (start < 0) break;
+    if (start < 0 || arrays.length === mostArrays) break;
     at = end;
     if (start === 0) continue;
     used = scanNumbers(json, start, used);
@@ -53,6 +55,13 @@ export function takeNumbers(json: Uint8Array): Scan {
   return { text: Buffer.concat(parts), arrays };
 }
 
+/** Scanning stops at the brace at the latest: so that the loops need not ask for the end of the text at each byte. */
+function endsWithBrace(json: Uint8Array): boolean {
+  let last = json.length - 1;
+  while (isSpace(json[last]!)) last--;
+  return json[last] === 0x7d;
+}
+
 /** The array that a value of the parsed text stands for; undefined if it is what the client sent. */
 export function findTaken(arrays: readonly ScannedNumbers[], value: unknown): ScannedNumbers | undefined {
   if (typeof value !== 'string' || !value.startsWith(mark)) return undefined;
@@ -63,8 +72,10 @@ const quote = 0x22;
 const backslash = 0x5c;
 const [comma, bracket, minus, plus, point, zero] = [0x2c, 0x5d, 0x2d, 0x2b, 0x2e, 0x30];
 
+const placeholders: Uint8Array[] = [];
+
 function placeholder(index: number): Uint8Array {
-  return Buffer.from(`"${mark}${index}"`);
+  return (placeholders[index] ??= Buffer.from(`"${mark}${index}"`));
 }
 
 /** @returns position behind the closing quote; −1 if there is none */
@@ -128,57 +139,73 @@ function scanNumbers(json: Uint8Array, start: number, used: number): number {
   let count = used;
   let at = start;
   for (;;) {
-    let byte = json[at]!;
-    while (byte <= 0x20 && isSpace(byte)) byte = json[++at]!;
-    const negative = byte === minus;
-    if (negative) byte = json[++at]!;
-    let digits = 0;
-    let mantissa = 0;
+    if (isSpace(json[at]!)) at = skipSpace(json, at);
+    const negative = json[at] === minus;
+    if (negative) at++;
     const first = at;
-    while (byte >= zero && byte <= 0x39) {
-      mantissa = mantissa * 10 + (byte - zero);
-      byte = json[++at]!;
+    // 32-bit arithmetic, which wraps: numbers of more than nine digits are read again below.
+    let mantissa = 0;
+    let digit = (json[at]! - zero) | 0;
+    while (digit >= 0 && digit <= 9) {
+      mantissa = (Math.imul(mantissa, 10) + digit) | 0;
+      digit = (json[++at]! - zero) | 0;
     }
-    digits = at - first;
+    let digits = at - first;
     // JSON has neither a number without digits nor one with leading zeros.
     if (digits === 0 || (digits > 1 && json[first] === zero)) return -1;
     let exponent = 0;
-    if (byte === point) {
+    if (json[at] === point) {
       const fraction = ++at;
-      byte = json[at]!;
-      while (byte >= zero && byte <= 0x39) {
-        mantissa = mantissa * 10 + (byte - zero);
-        byte = json[++at]!;
+      digit = (json[at]! - zero) | 0;
+      while (digit >= 0 && digit <= 9) {
+        mantissa = (Math.imul(mantissa, 10) + digit) | 0;
+        digit = (json[++at]! - zero) | 0;
       }
       if (at === fraction) return -1;
       exponent = fraction - at;
       digits += at - fraction;
     }
-    if (digits > mostDigits) return -1;
-    if (byte === 0x65 || byte === 0x45) {
-      byte = json[++at]!;
-      const down = byte === minus;
-      if (down || byte === plus) byte = json[++at]!;
-      const from = at;
-      let written = 0;
-      while (byte >= zero && byte <= 0x39) {
-        written = written * 10 + (byte - zero);
-        byte = json[++at]!;
-      }
-      if (at === from) return -1;
-      exponent += down ? -written : written;
+    if (digits > 9) {
+      if (digits > mostDigits) return -1;
+      mantissa = wideMantissa(json, first, at);
     }
-    if (exponent < -22 || exponent > 22) return -1;
-    const size = exponent < 0 ? mantissa / powers[-exponent]! : exponent > 0 ? mantissa * powers[exponent]! : mantissa;
+    if (json[at] === 0x65 || json[at] === 0x45) {
+      exponent += readExponent(json, at + 1);
+      at = exponentEnd;
+    }
+    // Also when there was no exponent to read: NaN fails both.
+    if (!(exponent >= -22 && exponent <= 22)) return -1;
+    const size = exponent < 0 ? mantissa / powers[-exponent]! : mantissa * powers[exponent]!;
     if (count === values.length) values = growScratch();
     values[count++] = negative ? -size : size;
-    while (byte <= 0x20 && isSpace(byte)) byte = json[++at]!;
-    if (byte === bracket) break;
-    if (byte !== comma) return -1;
+    if (isSpace(json[at]!)) at = skipSpace(json, at);
+    if (json[at] === bracket) break;
+    if (json[at] !== comma) return -1;
     at++;
   }
   scannedTo = at + 1;
   return count;
+}
+
+/** The digits from `first` to `end`, without the point, as one integer below 10^15. */
+function wideMantissa(json: Uint8Array, first: number, end: number): number {
+  let mantissa = 0;
+  for (let at = first; at < end; at++) {
+    if (json[at] !== point) mantissa = mantissa * 10 + (json[at]! - zero);
+  }
+  return mantissa;
+}
+
+let exponentEnd = 0;
+
+/** @param from behind the "e" @returns NaN if no digits follow; where it ends is left in exponentEnd */
+function readExponent(json: Uint8Array, from: number): number {
+  const signed = json[from] === minus || json[from] === plus;
+  let at = signed ? from + 1 : from;
+  let value = at < json.length && isDigit(json[at]!) ? 0 : Number.NaN;
+  for (; isDigit(json[at]!); at++) value = value * 10 + (json[at]! - zero);
+  exponentEnd = at;
+  return json[from] === minus ? -value : value;
 }
 
 function growScratch(): Float64Array {
