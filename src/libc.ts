@@ -5,6 +5,7 @@ const PR_SET_PDEATHSIG = 1;
 const SIGKILL = 9;
 const RLIMIT_DATA = 2;
 const AF_UNIX = 1;
+const MSG_DONTWAIT = 0x40;
 const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
 
 let library: ReturnType<typeof open> | undefined;
@@ -16,6 +17,8 @@ function open() {
     socket: { args: ['i32', 'i32', 'i32'], returns: 'i32' },
     sendto: { args: ['i32', 'ptr', 'u64', 'i32', 'ptr', 'u32'], returns: 'i64' },
     close: { args: ['i32'], returns: 'i32' },
+    recv: { args: ['i32', 'ptr', 'u64', 'i32'], returns: 'i64' },
+    sched_yield: { args: [], returns: 'i32' },
     posix_fallocate: { args: ['i32', 'i64', 'i64'], returns: 'i32' },
   }).symbols;
 }
@@ -66,4 +69,14 @@ export function sendDatagram(path: string, text: string): boolean {
 /** Sets a file's size and reserves its blocks (or memory, on tmpfs). @returns false when there is no room */
 export function reserveFile(fd: number, bytes: number): boolean {
   return libc().posix_fallocate(fd, 0n, BigInt(bytes)) === 0;
+}
+
+/** What has arrived at a socket, without waiting. @returns bytes put into `buffer`; 0: closed; −1: nothing */
+export function receiveNow(fd: number, buffer: Uint8Array): number {
+  return Number(libc().recv(fd, buffer, BigInt(buffer.length), MSG_DONTWAIT));
+}
+
+/** Lets others that wait for this core go first. */
+export function yieldCore(): void {
+  libc().sched_yield();
 }

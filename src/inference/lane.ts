@@ -94,7 +94,7 @@ export class Lane {
         reject,
         startedNs: nowNs,
       };
-      if (!this.queue.push(pending)) {
+      if (!this.enqueue(pending)) {
         countFailure(this.counters, 0);
         reject(new AppError('overloaded', 'Exceeds maximum queue size', 'Try again in a moment, or add instances.'));
         return;
@@ -153,6 +153,13 @@ export class Lane {
     } finally {
       this.opening.delete(instance.id);
     }
+  }
+
+  private enqueue(pending: Pending): boolean {
+    if (this.queue.push(pending)) return true;
+    // Those that arrived with it may not have been given to free slots yet.
+    this.pump();
+    return this.queue.push(pending);
   }
 
   /** Behind the other requests that have arrived by now, so that they share a batch. */

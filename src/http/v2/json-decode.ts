@@ -53,10 +53,10 @@ export function decodeScannedTensor(tensor: JsonTensor, values: Float64Array): U
   if (datatype !== 'FP32') return decodeJsonTensor(tensor, Array.from(values));
   if (values.length !== count) throw wrongCount(tensor, `${values.length}`);
   const floats = new Float32Array(values);
-  // Zero times a number is zero; times what became infinity it is not.
-  let check = 0;
-  for (let i = 0; i < floats.length; i++) check += floats[i]! * 0;
-  if (check !== 0)
+  let largest = 0;
+  for (let i = 0; i < floats.length; i++) largest = Math.max(largest, Math.abs(floats[i]!));
+  // Too large for FP32 became infinity.
+  if (largest === Infinity)
     throw wrongValue(
       tensor,
       floats.findIndex((value) => !Number.isFinite(value)),
