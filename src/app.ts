@@ -200,7 +200,7 @@ function createControl({ config, registry, gateway, supervisor, url }: ControlPa
       const files: ImportRequest['files'] = [];
       for (const { as, path } of template.files) {
         const file = Bun.file(path);
-        const upload = await registry.createUpload(file.size);
+        const upload = await registry.createUpload(file.size, { isResumable: false });
         await registry.appendUpload(upload.id, 0, file.stream());
         files.push({ uploadId: upload.id, path: as });
       }

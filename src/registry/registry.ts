@@ -48,8 +48,11 @@ export interface Registry {
   /** Removes the model and all its versions. @throws AppError conflict when one is loaded, not_found */
   removeModel(name: string): Promise<void>;
 
-  /** @throws AppError too_large over the limit or when the disk has no room */
-  createUpload(bytes: number): Promise<UploadRecord>;
+  /**
+   * @param options.isResumable false for one that nobody could go on with after a restart: it is removed then
+   * @throws AppError too_large over the limit or when the disk has no room
+   */
+  createUpload(bytes: number, options?: { isResumable?: boolean }): Promise<UploadRecord>;
   getUpload(id: string): UploadRecord;
   /**
    * Appends to an upload, streaming. A stream that breaks off leaves what arrived, to be resumed from `received`.

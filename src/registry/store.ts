@@ -67,7 +67,7 @@ class Store {
       layOut: (record, target) => this.#layOut(record, target),
       removeVersion: (name, version) => this.#remove(() => rows.removeVersion(name, version)),
       removeModel: (name) => this.#remove(() => rows.removeModel(name)),
-      createUpload: (bytes) => uploads.create(bytes),
+      createUpload: (bytes, { isResumable = true } = {}) => uploads.create(bytes, isResumable),
       getUpload: (id) => uploads.get(id),
       appendUpload: (id, offset, body) => uploads.append(id, offset, body),
       removeUpload: (id) => uploads.remove(id),

@@ -45,7 +45,8 @@ export class Uploads {
     await this.#dropExpired();
   }
 
-  async create(bytes: number): Promise<UploadRecord> {
+  /** @param isResumable false: known to its sender alone, so that it ends with this process */
+  async create(bytes: number, isResumable: boolean): Promise<UploadRecord> {
     const { maxUploadBytes } = this.limits;
     if (!Number.isSafeInteger(bytes) || bytes < 0) {
       throw new AppError(
@@ -73,7 +74,9 @@ export class Uploads {
     const file = await open(this.#pathOf(upload.id), 'wx', 0o600);
     await file.close();
     await syncToDisk(this.folder);
-    this.db.run('INSERT INTO uploads (id, bytes, created_at) VALUES (?, ?, ?)', [upload.id, bytes, upload.createdAt]);
+    if (isResumable) {
+      this.db.run('INSERT INTO uploads (id, bytes, created_at) VALUES (?, ?, ?)', [upload.id, bytes, upload.createdAt]);
+    }
     this.#uploads.set(upload.id, upload);
     return recordOf(upload);
   }

@@ -224,6 +224,14 @@ describe('uploads', () => {
     expect(it.filesOnDisk()).toEqual([]);
   });
 
+  test('an upload that nobody could go on with is gone after a restart', async () => {
+    const { id } = await it.registry.createUpload(10, { isResumable: false });
+    await it.registry.appendUpload(id, 0, streamOf(content.slice(0, 5)));
+    expect(it.filesOnDisk()).toEqual([`uploads/${id}`]);
+    it = await it.reopen();
+    expect(it.filesOnDisk()).toEqual([]);
+  });
+
   test('uploads end when they are imported, and when they are too old', async () => {
     await it.push('m', { 'm.onnx': graphs.addSub() });
     expect(others()).toEqual([]);

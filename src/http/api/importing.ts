@@ -51,7 +51,7 @@ export async function receiveBody({ control }: ApiContext, request: Request): Pr
       'Send Content-Length (curl -T FILE does), or create an upload and send the file in parts.',
     );
   }
-  const { id } = await control.registry.createUpload(bytes);
+  const { id } = await control.registry.createUpload(bytes, { isResumable: false });
   try {
     const { received } = await control.registry.appendUpload(id, 0, bodyOf(request));
     if (received === bytes) return id;
