@@ -79,9 +79,22 @@ function createPredict({ control, limits }: ApiContext) {
   };
 
   return async (request: Request, name: string, version?: number) => {
+    // Nobody should have to send a picture to hear that the name is wrong.
+    plane.getModel(name);
+    const body = await readBytes(request, limits);
     const route = plane.getRoute(name, version);
+    // Preparing a picture takes a while: the version must not be unloaded meanwhile.
+    const release = plane.hold(route);
+    try {
+      return await answer(request, route, body);
+    } finally {
+      release();
+    }
+  };
+
+  async function answer(request: Request, route: VersionRoute, body: Uint8Array) {
     const manifest = manifestOf(route);
-    const input = await readInput(manifest.task, request, await readBytes(request, limits));
+    const input = await readInput(manifest.task, request, body);
     const startedMs = performance.now();
     let queueNs = 0;
     let computeNs = 0;
@@ -91,15 +104,15 @@ function createPredict({ control, limits }: ApiContext) {
         computeNs += times.computeInferNs;
         return computed.map((tensor) => ({ ...tensor, bytes: tensor.bytes.slice() }));
       });
-    const answer = await predict(manifest, route.signature, input, compute);
+    const result = await predict(manifest, route.signature, input, compute);
     const totalMs = performance.now() - startedMs;
     return {
       model: route.model,
       version: route.version,
-      ...answer,
+      ...result,
       timings: { queueMs: rounded(queueNs / 1e6), computeMs: rounded(computeNs / 1e6), totalMs: rounded(totalMs) },
     };
-  };
+  }
 }
 
 async function readInput(task: TaskName, request: Request, body: Uint8Array): Promise<TaskInput> {

@@ -148,3 +148,34 @@ test.skipIf(!existsSync(photo))('a photo as body, form field or base64 gives the
   expect(refused.status).toBe(400);
   expect(((await refused.json()) as Failure).error.message).toContain("'image'");
 });
+
+test('versions change under load and no prediction is lost', async () => {
+  const manifest = {
+    task: 'tabular-regression',
+    preprocess: { kind: 'table', columns },
+    postprocess: { kind: 'numbers' },
+  };
+  await add('switched', linear(weights, bias), manifest);
+  await add('switched', linear(weights, [10, 10, 10]), manifest);
+  let isDone = false;
+  const seen = new Set<number>();
+  const client = async () => {
+    while (!isDone) {
+      const { status, body } = await ask<{ version: number; predictions: { values: Record<string, number> }[] }>(
+        'POST',
+        '/v1/models/switched/predict',
+        { row: { a: 0, b: 0 } },
+      );
+      expect(status).toBe(200);
+      expect(Object.values(body.predictions[0]!.values)[0]).toBeCloseTo(body.version === 1 ? 0.1 : 10, 5);
+      seen.add(body.version);
+    }
+  };
+  const clients = Promise.all([client(), client(), client(), client()]);
+  for (const version of [1, 2, 1, 2, 1, 2]) {
+    expect((await ask('POST', `/api/v1/models/switched/versions/${version}/load`)).status).toBe(200);
+  }
+  isDone = true;
+  await clients;
+  expect(seen).toEqual(new Set([1, 2]));
+});
