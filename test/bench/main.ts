@@ -32,6 +32,10 @@ const rows: Record<string, Row> = {
   loaded_rss_mb: { label: '  under load with one model', unit: 'MB' },
   runner_rss_mb: { label: 'Memory of a runner (small CNN)', unit: 'MB' },
   binary_mb: { label: 'Size of the executable', unit: 'MB', goal: '< 200' },
+  evict_hit_vs_belady: { label: "Eviction, simulated: hit rate against Belady's optimum", unit: '×', goal: '≥ 0.9' },
+  evict_hit_vs_belady_worst: { label: '  the worst of the workloads', unit: '×' },
+  evict_hit_vs_lru: { label: '  against plain LRU', unit: '×' },
+  oversold: { label: '  times that a device was oversold', unit: '', goal: '0' },
 };
 
 function digits(value: number): string {
@@ -53,7 +57,8 @@ const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
 });
 const unknown = positionals.find((name) => !(name in parts));
-if (unknown !== undefined || Bun.which('wrk') === null) {
+const needsWrk = positionals.some((name) => name !== 'eviction') || positionals.length === 0;
+if (unknown !== undefined || (needsWrk && Bun.which('wrk') === null)) {
   const reason = unknown === undefined ? 'needs wrk: apt-get install wrk' : `no part is called ${unknown}`;
   console.error(`bench: ${reason}; parts are ${Object.keys(parts).join(', ')}`);
   process.exit(2);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Appliance, sharedData, unpack } from '../smoke/appliance.ts';
 import { binaryBody } from '../smoke/oip.ts';
 import { smallCnn } from '../support/graphs.ts';
+import { run as runEviction } from './eviction.ts';
 import { median, residentMb, runBare, runWrk, startPlainPeer, takeTurns } from './measure.ts';
 
 export interface Effort {
@@ -164,4 +165,15 @@ async function footprint({ rounds, seconds }: Effort): Promise<Numbers> {
   };
 }
 
-export const parts: Record<string, (effort: Effort) => Promise<Numbers>> = { json, compute, batching, footprint };
+/** A simulated box of 8 large GPUs; the effort does not change what is simulated. */
+async function eviction(): Promise<Numbers> {
+  return { ...runEviction() };
+}
+
+export const parts: Record<string, (effort: Effort) => Promise<Numbers>> = {
+  json,
+  compute,
+  batching,
+  footprint,
+  eviction,
+};
