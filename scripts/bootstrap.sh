@@ -9,7 +9,7 @@ fail() { printf 'bootstrap: %s\n' "$*" >&2; exit 1; }
 
 # Packages that tests, smoke tests and benchmarks use as references and tools. None is needed to build or to run.
 test_packages=(gcc libc6-dev libonnx-testdata python3-torch python3-sklearn python3-onnx python3-pil prometheus wrk curl
-  strace iproute2)
+  strace iproute2 chromium libvulkan1)
 
 install_bun() {
   local version=$1

@@ -1,10 +1,14 @@
 // The steps that bring a database up to date, in order. A static list: a compiled binary has no folder to scan.
 // A step that was released is never edited again; a change is a new step.
 import models from './001-models.sql' with { type: 'text' };
+import footprints from './002-footprints.sql' with { type: 'text' };
 
 export interface Migration {
   name: string;
   sql: string;
 }
 
-export const migrations: readonly Migration[] = [{ name: '001-models', sql: models }];
+export const migrations: readonly Migration[] = [
+  { name: '001-models', sql: models },
+  { name: '002-footprints', sql: footprints },
+];

@@ -1,7 +1,8 @@
 // Runs a model on made-up rows, one by one and together, to see whether a batch gives every row what it would get
 // alone. Knows nothing of files.
 import { messageOf } from '../error.ts';
-import { type Datatype, datatypeBytes, type Signature, type TensorSpec } from '../types.ts';
+import type { Datatype, Signature, TensorSpec } from '../types.ts';
+import { makeValues, randomNumbers, runAll } from './random-inputs.ts';
 import { readableMessage } from './runtime-message.ts';
 import { elementCount, type OrtTensor, type OrtTensors, type Session, toOrt } from './session.ts';
 
@@ -85,35 +86,6 @@ function makeRow({ name, datatype, shape }: TensorSpec, guess: number, seed: num
   return { name, datatype, shape: sizes, bytes: makeValues(datatype, count, randomNumbers(seed)) };
 }
 
-/** Floats in 0…1; whole numbers 0 or 1, which are valid as indices, flags and lengths; text "0". */
-function makeValues(datatype: Datatype, count: number, random: () => number): Uint8Array {
-  if (datatype === 'BYTES') {
-    const bytes = new Uint8Array(5 * count);
-    for (let at = 0; at < bytes.length; at += 5) bytes.set([1, 0, 0, 0, 48], at);
-    return bytes;
-  }
-  if (datatype === 'FP32') return bytesOf(new Float32Array(count).map(random));
-  if (datatype === 'FP64') return bytesOf(new Float64Array(count).map(random));
-  if (datatype === 'FP16') return bytesOf(new Float16Array(count).map(random));
-  const width = datatypeBytes[datatype];
-  const bytes = new Uint8Array(count * width);
-  for (let at = 0; at < bytes.length; at += width) bytes[at] = random() < 0.5 ? 0 : 1;
-  return bytes;
-}
-
-function bytesOf(values: Float32Array | Float64Array | Float16Array): Uint8Array {
-  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-}
-
-/** Numbers in 0…1, the same for the same seed, so that looking at a model twice gives the same answer. */
-function randomNumbers(seed: number): () => number {
-  let state = seed * 0x9e3779b1;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0;
-    return (state >>> 8) / 0x1000000;
-  };
-}
-
 function run(session: Session, rows: Row[][]): OrtTensors {
   const feeds: OrtTensors = {};
   for (const [i, first] of rows[0]!.entries()) {
@@ -123,7 +95,7 @@ function run(session: Session, rows: Row[][]): OrtTensors {
     const shape = first.shape.length === 0 ? [] : [first.shape[0]! * rows.length, ...first.shape.slice(1)];
     feeds[first.name] = toOrt(first.datatype, shape, aligned);
   }
-  return session.run(feeds, Object.fromEntries(session.signature.outputs.map(({ name }) => [name, null])));
+  return runAll(session, feeds);
 }
 
 /** @param first outputs of rows[0] alone */

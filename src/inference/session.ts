@@ -24,6 +24,7 @@ interface NativeSession {
   readonly inputMetadata: ValueMetadata[];
   readonly outputMetadata: ValueMetadata[];
   run(feeds: OrtTensors, fetches: Record<string, OrtTensor | null>, options: object): OrtTensors;
+  endProfiling(): void;
   dispose(): void;
 }
 
@@ -74,17 +75,34 @@ function loadBinding(folder: string): Binding {
   return binding;
 }
 
+/** Loads the libraries without a model, so that what they take themselves can be told apart. */
+export function loadRuntime(nativeFolder: string): void {
+  loadBinding(nativeFolder);
+}
+
+/** What computes a model's nodes, fastest first. */
+export const providerNames = ['tensorrt', 'cuda', 'webgpu', 'cpu'] as const;
+export type ProviderName = (typeof providerNames)[number];
+
 export interface SessionOptions {
   /** Intra-op threads; 0: one for each core. */
   threads: number;
   nativeFolder: string;
   executionProviders?: string[];
+  /** The CPU computes what this one cannot; "cpu" if absent. */
+  provider?: ProviderName;
+  /** Which GPU among those that CUDA shows to this process; 0 if absent. */
+  deviceIndex?: number;
+  /** Path and beginning of the name of a JSON file in which every run of a node is recorded until `endProfile`. */
+  profilePrefix?: string;
 }
 
 export interface Session {
   signature: Signature;
   /** Blocks the thread. A fetch of null lets ONNX Runtime allocate; a tensor is written in place. */
   run(feeds: OrtTensors, fetches: Record<string, OrtTensor | null>): OrtTensors;
+  /** Completes the file that `profilePrefix` asked for. */
+  endProfile(): void;
   dispose(): void;
 }
 
@@ -98,15 +116,24 @@ export function openSession(path: string, options: SessionOptions): Session {
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
     logSeverityLevel: severityFatal,
-    executionProviders: options.executionProviders ?? ['cpu'],
+    executionProviders: options.executionProviders ?? providerList(options),
+    enableProfiling: options.profilePrefix !== undefined,
+    profileFilePrefix: options.profilePrefix ?? '',
     // Waiting threads sleep: several instances share the cores, and spinning ones would steal from each other.
     extra: { session: { intra_op: { allow_spinning: '0' } } },
   });
   return {
     signature: { inputs: native.inputMetadata.map(toSpec), outputs: native.outputMetadata.map(toSpec) },
     run: (feeds, fetches) => native.run(feeds, fetches, {}),
+    endProfile: () => native.endProfiling(),
     dispose: () => native.dispose(),
   };
+}
+
+/** As the binding spells them, best first. What TensorRT cannot compute is left to CUDA before the CPU. */
+function providerList({ provider = 'cpu', deviceIndex: deviceId = 0 }: SessionOptions): object[] {
+  const names = provider === 'tensorrt' ? ['tensorrt', 'cuda'] : [provider];
+  return names.map((name) => (name === 'tensorrt' || name === 'cuda' ? { name, deviceId } : { name }));
 }
 
 function toSpec(value: ValueMetadata): TensorSpec {
