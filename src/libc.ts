@@ -1,5 +1,6 @@
 // The few system calls that Bun has no API for. Linux x86-64 and arm64.
 import { dlopen, ptr } from 'bun:ffi';
+import { writeFileSync } from 'node:fs';
 
 const PR_SET_PDEATHSIG = 1;
 const SIGKILL = 9;
@@ -30,6 +31,15 @@ export function dieWithParent(parent: number): void {
   libc().prctl(PR_SET_PDEATHSIG, BigInt(SIGKILL), 0n, 0n, 0n);
   // The parent may have ended before the call above took effect.
   if (process.ppid !== parent) process.exit(1);
+}
+
+/** Has the system end this process before the server when memory runs out: it computes what others brought. */
+export function dieFirst(): void {
+  try {
+    writeFileSync('/proc/self/oom_score_adj', '500');
+  } catch {
+    // Some containers forbid it; it is a preference, not a need.
+  }
 }
 
 /**

@@ -60,6 +60,8 @@ export function alignUp(offset: number): number {
 }
 
 const headerBytes = 5;
+/** Frames carry no tensors; the other side may be a process that went wrong. */
+const maxFrameBytes = 16 * 1024 * 1024;
 
 export function encodeFrame(type: number, payload: Uint8Array): Uint8Array {
   const frame = new Uint8Array(headerBytes + payload.length);
@@ -93,7 +95,8 @@ export class FrameReader {
     }
     let at = 0;
     while (data.length - at >= headerBytes) {
-      const length = data[at]! | (data[at + 1]! << 8) | (data[at + 2]! << 16) | (data[at + 3]! << 24);
+      const length = (data[at]! | (data[at + 1]! << 8) | (data[at + 2]! << 16) | (data[at + 3]! << 24)) >>> 0;
+      if (length > maxFrameBytes) throw new Error(`A frame of ${length} bytes is none of ours.`);
       if (data.length - at < headerBytes + length) break;
       this.onFrame(data[at + 4]!, data.subarray(at + headerBytes, at + headerBytes + length));
       at += headerBytes + length;

@@ -1,8 +1,9 @@
 // One runner process, kept alive: started, replaced with growing pauses when it ends, given up when it never gets
 // ready. Knows how to start the runner, not why it is wanted.
-import { rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { messageOf } from '../error.ts';
 import { childEnvironment, selfCommand } from '../job/child.ts';
 import { log } from '../log.ts';
 import type { InstanceAddress } from './routing.ts';
@@ -83,7 +84,7 @@ export class Instance {
     this.state = 'starting';
     this.startedAt = new Date();
     this.logLines.length = 0;
-    this.ended = this.run();
+    this.ended = this.run().catch((error: unknown) => this.noteEnd(messageOf(error), 0));
   }
 
   private async run(): Promise<void> {
@@ -94,12 +95,19 @@ export class Instance {
       threads: options.threads,
       nativeFolder: options.nativeFolder,
     };
-    const child = Bun.spawn(selfCommand('runner', String(process.pid)), {
-      stdin: new Blob([JSON.stringify(request)]),
-      stdout: 'pipe',
-      stderr: 'pipe',
-      env: childEnvironment(),
-    });
+    let child: Bun.Subprocess<Blob, 'pipe', 'pipe'>;
+    try {
+      child = Bun.spawn(selfCommand('runner', String(process.pid)), {
+        stdin: new Blob([JSON.stringify(request)]),
+        stdout: 'pipe',
+        stderr: 'pipe',
+        env: childEnvironment(),
+      });
+    } catch (error) {
+      // No processes or files are left, or the executable is being replaced: that passes.
+      this.noteEnd(messageOf(error), 0, 'machine');
+      return;
+    }
     this.child = child;
     const startedMs = performance.now();
     const timer = setTimeout(() => this.kill(`not loaded after ${options.loadTimeoutMs} ms`), options.loadTimeoutMs);
@@ -110,8 +118,25 @@ export class Instance {
     }
     await Promise.all([child.exited, complaints]);
     clearTimeout(timer);
-    rmSync(join(options.runFolder, `${options.id}.${this.generation}.sock`), { force: true });
+    this.removeLeftovers(child.pid);
     this.noteEnd(String(child.signalCode ?? child.exitCode), performance.now() - startedMs);
+  }
+
+  /** Its socket, and outputs that it wrote and could not announce any more. */
+  private removeLeftovers(pid: number): void {
+    const { runFolder } = this.options;
+    rmSync(this.socketPath, { force: true });
+    for (const name of readdirSync(runFolder)) {
+      if (name.startsWith(`out-${pid}-`)) rmSync(join(runFolder, name), { force: true });
+    }
+  }
+
+  private changed(): void {
+    try {
+      this.options.onChange();
+    } catch (error) {
+      log('error', 'a change of an instance could not be published', { reason: messageOf(error) });
+    }
   }
 
   private becomeReady(): void {
@@ -120,17 +145,18 @@ export class Instance {
     this.reason = '';
     this.failedStarts = 0;
     log('info', 'runner ready', { instance: this.options.id, pid: this.pid });
-    this.options.onChange();
+    this.changed();
   }
 
-  private noteEnd(exit: string, livedMs: number): void {
+  /** @param fault the machine's own: the start does not count against the model */
+  private noteEnd(exit: string, livedMs: number, fault: 'runner' | 'machine' = 'runner'): void {
     this.child = undefined;
     if (this.state === 'stopped') return;
     const wasReady = this.state === 'ready';
     const lastWords = this.logLines.slice(-3).join(' ').slice(-500);
     this.reason = [this.reason || `The process ended (${exit}).`, lastWords].filter(Boolean).join(' ');
     log('warn', 'runner ended', { instance: this.options.id, exit, reason: this.reason });
-    if (!wasReady && ++this.failedStarts >= maxFailedStarts) {
+    if (!wasReady && fault === 'runner' && ++this.failedStarts >= maxFailedStarts) {
       this.state = 'failed';
     } else {
       this.state = 'waiting';
@@ -142,7 +168,7 @@ export class Instance {
       }, this.pauseMs);
       this.pauseMs = Math.min(this.pauseMs * 2, longestPauseMs);
     }
-    this.options.onChange();
+    this.changed();
   }
 
   private async keepLog(stream: ReadableStream<Uint8Array>): Promise<void> {

@@ -34,6 +34,9 @@ interface Batch {
   dispatchedNs: number;
 }
 
+const connectPauseMs = 100;
+const maxConnectTries = 10;
+
 export class Lane {
   private readonly counters: VersionStatistics;
   private readonly batchSizes = new Map<number, VersionStatistics['batches'][number]>();
@@ -43,6 +46,9 @@ export class Lane {
   private inFlight = 0;
   private holders = 0;
   private pumping = false;
+  private closed = false;
+  /** Failed connections by instance. */
+  private readonly tries = new Map<string, number>();
   private idleWaiters: (() => void)[] = [];
   private wakeAtUs = Infinity;
   private wakeTimer: Timer | undefined;
@@ -64,6 +70,9 @@ export class Lane {
   /** Takes over a newly published route: connects to new instances. Links to ended ones close by themselves. */
   update(route: VersionRoute): void {
     this.route = route;
+    for (const id of this.tries.keys()) {
+      if (!route.instances.some((each) => each.id === id)) this.tries.delete(id);
+    }
     for (const instance of route.instances) {
       if (!this.links.has(instance.id) && !this.opening.has(instance.id)) void this.connect(instance);
     }
@@ -78,7 +87,7 @@ export class Lane {
     const policy = serving.queuePolicy;
     const nowNs = Bun.nanoseconds();
     const allowedUs = policy.allowTimeoutOverride && call.timeoutUs ? call.timeoutUs : policy.defaultTimeoutUs;
-    const timeoutUs = Math.min(allowedUs || Infinity, this.options.requestTimeoutMs * 1000);
+    const lastUs = nowNs / 1000 + this.options.requestTimeoutMs * 1000;
     return new Promise<T>((resolve, reject) => {
       const pending: Pending = {
         call: checked,
@@ -87,7 +96,8 @@ export class Lane {
         alone: false,
         priority: call.priority || serving.defaultPriorityLevel || Math.ceil(serving.priorityLevels / 2),
         enqueuedUs: nowNs / 1000,
-        deadlineUs: nowNs / 1000 + timeoutUs,
+        deadlineUs: allowedUs ? Math.min(nowNs / 1000 + allowedUs, lastUs) : lastUs,
+        lastUs,
         isCancelled: () => call.signal?.aborted === true,
         encode,
         resolve: resolve as (value: unknown) => void,
@@ -129,10 +139,11 @@ export class Lane {
 
   /** Ends the links; what still waits is refused. */
   close(): void {
+    this.closed = true;
     clearInterval(this.watchdog);
-    clearTimeout(this.wakeTimer);
-    this.failWaiting(new AppError('unavailable', notReady(this.route)));
     for (const link of this.links.values()) link.close();
+    this.failWaiting(new AppError('unavailable', notReady(this.route)));
+    clearTimeout(this.wakeTimer);
   }
 
   private async connect(instance: InstanceAddress): Promise<void> {
@@ -144,21 +155,42 @@ export class Lane {
         onClosed: (computing, waiting) => {
           this.links.delete(instance.id);
           this.recover(computing as Batch | undefined, waiting as Batch[]);
+          this.connectAgain(instance);
         },
       });
+      if (this.closed) {
+        link.close();
+        return;
+      }
       this.links.set(instance.id, link);
       this.pump();
     } catch {
-      // The instance ended before it could be reached: the control side notices that and publishes another.
+      this.connectAgain(instance);
     } finally {
       this.opening.delete(instance.id);
     }
+  }
+
+  /** Most often the instance has ended and is about to be taken off the route: then nothing happens. */
+  private connectAgain(instance: InstanceAddress): void {
+    const { id } = instance;
+    const timer = setTimeout(() => {
+      const isListed = this.route.instances.some((each) => each.id === id);
+      if (this.closed || !isListed || this.links.has(id) || this.opening.has(id)) return;
+      const tries = (this.tries.get(id) ?? 0) + 1;
+      this.tries.set(id, tries);
+      if (tries <= maxConnectTries) void this.connect(instance);
+      else this.options.onHung(id);
+    }, connectPauseMs);
+    timer.unref();
   }
 
   private enqueue(pending: Pending): boolean {
     if (this.queue.push(pending)) return true;
     // Those that arrived with it may not have been given to free slots yet.
     this.pump();
+    // Nor those of clients that went away been taken out.
+    this.queue.dropGone(Bun.nanoseconds() / 1000);
     return this.queue.push(pending);
   }
 
@@ -174,6 +206,7 @@ export class Lane {
 
   /** Starts batches while there are both requests and free slots. */
   private pump(): void {
+    if (this.closed) return;
     for (let link = this.leastBusy(); link && this.queue.size > 0; link = this.leastBusy()) {
       const taken = this.queue.take(Bun.nanoseconds() / 1000);
       if (!taken) break;
@@ -264,7 +297,9 @@ export class Lane {
       this.settle(batch, (request) => this.queue.putBack(request));
     }
     if (computing) this.retry(computing);
-    if (this.route.state === 'failed') this.failWaiting(new AppError('unavailable', notReady(this.route)));
+    if (this.closed || this.route.state === 'failed') {
+      this.failWaiting(new AppError('unavailable', notReady(this.route)));
+    }
     this.pump();
   }
 

@@ -1,6 +1,6 @@
 // A data plane's connection to one runner: its slots, its layouts and the batches it is computing. Knows tensors as
 // bytes only; requests and queues are lane.ts's.
-import { rmSync } from 'node:fs';
+import { lstatSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { Socket } from 'bun';
@@ -68,6 +68,8 @@ export class Link {
   private readonly layouts = new Map<string, Layout>();
   private nextLayout = 0;
   private files = 0;
+  /** Paths of the slots' files: a few for each slot, since slots grow by doubling. */
+  private readonly announced: string[] = [];
   /** When the batch at the head started to have the runner to itself; for finding hung runners. */
   private headSince = 0;
   private closed = false;
@@ -96,7 +98,13 @@ export class Link {
     const socket = await Bun.connect({
       unix: socketPath,
       socket: {
-        data: (_, chunk) => reader.push(chunk),
+        data: (_, chunk) => {
+          try {
+            reader.push(chunk);
+          } catch {
+            link?.close();
+          }
+        },
         drain: () => writer?.drain(),
         close: () => link?.end(),
         error: () => link?.end(),
@@ -171,6 +179,7 @@ export class Link {
     const size = Math.max(minSlotBytes, 2 ** Math.ceil(Math.log2(bytes)));
     const path = join(this.folder, `${this.id}-${slot.index}-${this.files++}`);
     slot.memory = createShared(path, size);
+    this.announced.push(path);
     const frame: SlotFrame = { slot: slot.index, path };
     this.writer.send(encodeJsonFrame(frameTypes.slot, frame));
   }
@@ -201,7 +210,8 @@ export class Link {
       if (region.shape) tensors.set(region.name, toTensor(region, slot.memory));
     }
     for (const output of learned) {
-      tensors.set(output.name, toTensor(output, output.file === undefined ? slot.memory : this.takeFile(output.file)));
+      const memory = output.file === undefined ? slot.memory : this.takeFile(output.file, output.bytes);
+      tensors.set(output.name, toTensor(output, memory));
     }
     return {
       tensors,
@@ -212,10 +222,12 @@ export class Link {
   }
 
   /** Maps a file that the runner left in the shared folder; its memory goes when the mapping is collected. */
-  private takeFile(name: string): Uint8Array {
+  private takeFile(name: string, bytes: number): Uint8Array {
     // The runner computes untrusted models: it may name files of this folder alone.
     if (!/^[\w-]+$/.test(name)) throw new Error('The runner named an impossible file.');
     const path = join(this.folder, name);
+    const stat = lstatSync(path);
+    if (!stat.isFile() || stat.size < bytes) throw new Error('The runner named an impossible file.');
     const memory = Bun.mmap(path, { shared: true });
     rmSync(path);
     return memory;
@@ -224,6 +236,8 @@ export class Link {
   private end(): void {
     if (this.closed) return;
     this.closed = true;
+    // Those that the runner did not come to map still have their names.
+    for (const path of this.announced) rmSync(path, { force: true });
     const batches = this.running.splice(0).map((slot) => slot.batch);
     this.events.onClosed(batches[0], batches.slice(1));
   }

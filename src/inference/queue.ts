@@ -15,11 +15,16 @@ export interface Waiting {
   enqueuedUs: number;
   /** After this it is refused, or moved behind the others, by the version's timeout action. */
   deadlineUs: number;
+  /** After this it is refused whatever the timeout action is. */
+  lastUs: number;
   isCancelled(): boolean;
 }
 
 /** A batch to compute now; or the time until which it pays to wait for company; or nothing. */
 export type Taken<T> = { batch: T[] } | { waitUntilUs: number } | undefined;
+
+/** How late a timer may be. */
+const timerSlackUs = 2000;
 
 export class RequestQueue<T extends Waiting> {
   /** One list for each priority level, highest first; the last one holds those delayed by their timeout. */
@@ -66,7 +71,8 @@ export class RequestQueue<T extends Waiting> {
     if (delayUs === 0) return { batch: this.remove(company) };
     const preferred = this.preferredPrefix(company);
     if (preferred > 0) return { batch: this.remove(company.slice(0, preferred)) };
-    const waitUntilUs = head.enqueuedUs + delayUs;
+    // No company is worth the timeout.
+    const waitUntilUs = Math.min(head.enqueuedUs + delayUs, head.deadlineUs - timerSlackUs);
     const full = company.reduce((rows, item) => rows + item.rows, 0) >= maxBatchSize;
     return full || nowUs >= waitUntilUs ? { batch: this.remove(company) } : { waitUntilUs };
   }
@@ -74,9 +80,9 @@ export class RequestQueue<T extends Waiting> {
   /** The earliest time at which a waiting request's timeout passes. */
   nextDeadlineUs(): number {
     let earliest = Infinity;
-    // Those in the last list have had their timeout already.
-    for (const level of this.levels.slice(0, -1)) {
-      for (const item of level) earliest = Math.min(earliest, item.deadlineUs);
+    const late = this.levels.at(-1)!;
+    for (const level of this.levels) {
+      for (const item of level) earliest = Math.min(earliest, level === late ? item.lastUs : item.deadlineUs);
     }
     return earliest;
   }
@@ -88,10 +94,10 @@ export class RequestQueue<T extends Waiting> {
       let kept = 0;
       for (const item of level) {
         const cancelled = item.isCancelled();
-        const expired = level !== late && nowUs >= item.deadlineUs;
+        const expired = nowUs >= (level === late ? item.lastUs : item.deadlineUs);
         if (!cancelled && !expired) {
           level[kept++] = item;
-        } else if (!cancelled && this.serving.queuePolicy.timeoutAction === 'DELAY') {
+        } else if (!cancelled && nowUs < item.lastUs && this.serving.queuePolicy.timeoutAction === 'DELAY') {
           late.push(item);
         } else {
           this.count--;

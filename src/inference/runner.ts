@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import type { Socket } from 'bun';
 
 import { messageOf } from '../error.ts';
-import { dieWithParent, receiveNow, yieldCore } from '../libc.ts';
+import { dieFirst, dieWithParent, receiveNow, yieldCore } from '../libc.ts';
 import {
   alignUp,
   decodeJson,
@@ -44,6 +44,7 @@ interface Binding {
 /** Loads the model, listens, and serves until its parent ends. Prints one line "ready" when it can be connected to. */
 export async function runRunner(parent: number): Promise<void> {
   dieWithParent(parent);
+  dieFirst();
   const request = (await Bun.stdin.json()) as RunnerRequest;
   let session: Session;
   try {

@@ -1,10 +1,11 @@
 // Files in memory that two processes map. The run folder lies in /dev/shm and belongs to one server process.
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { AppError } from '../error.ts';
+import { AppError, messageOf } from '../error.ts';
 import { reserveFile } from '../libc.ts';
+import { log } from '../log.ts';
 
 const prefix = 'aimass-';
 
@@ -13,8 +14,14 @@ export function openRunFolder(): string {
   const root = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
   for (const name of readdirSync(root)) {
     const pid = name.startsWith(prefix) ? Number(name.slice(prefix.length).split('-')[0]) : NaN;
-    if (Number.isInteger(pid) && !existsSync(`/proc/${pid}`))
-      rmSync(join(root, name), { recursive: true, force: true });
+    if (!Number.isInteger(pid) || existsSync(`/proc/${pid}`)) continue;
+    const path = join(root, name);
+    try {
+      // Another user's is that user's to remove.
+      if (statSync(path).uid === process.getuid?.()) rmSync(path, { recursive: true, force: true });
+    } catch (error) {
+      log('warn', 'a leftover of an earlier server cannot be removed', { path, reason: messageOf(error) });
+    }
   }
   const folder = join(root, `${prefix}${process.pid}-${crypto.randomUUID().slice(0, 8)}`);
   mkdirSync(folder, { mode: 0o700 });
@@ -37,5 +44,10 @@ export function createShared(path: string, bytes: number): Uint8Array {
       'Make /dev/shm larger (mount -o remount,size=…) or use smaller batches.',
     );
   }
-  return Bun.mmap(path, { shared: true });
+  try {
+    return Bun.mmap(path, { shared: true });
+  } catch (error) {
+    rmSync(path);
+    throw error;
+  }
 }

@@ -65,6 +65,8 @@ export class Supervisor implements ModelControl {
   private readonly loaded = new Map<string, Loaded>();
   /** One change at a time for each model. */
   private readonly turns = new Map<string, Promise<unknown>>();
+  /** Versions that were loaded when the server last ended and have not been started yet. */
+  private readonly restoring = new Set<string>();
   private nextInstance = 1;
   private stopping = false;
 
@@ -72,13 +74,19 @@ export class Supervisor implements ModelControl {
 
   /** Starts every version that was loaded when the server last ended. Resolves when each is ready or has failed. */
   async restore(): Promise<void> {
+    const loaded = this.options.source.listLoaded();
+    // Published as starting before the first of them is, so that nobody hears that they are not there.
+    for (const { name, version } of loaded) this.restoring.add(`${name}:${version}`);
     this.publish();
-    const starts = this.options.source.listLoaded().map(({ name, version }) =>
+    const starts = loaded.map(({ name, version }) =>
       this.inTurn(name, async () => {
         try {
           await this.bringUp(name, version);
         } catch (error) {
           log('error', 'version not loaded', { model: name, version, reason: messageOf(error) });
+        } finally {
+          this.restoring.delete(`${name}:${version}`);
+          if (!this.stopping) this.publish();
         }
       }),
     );
@@ -150,7 +158,10 @@ export class Supervisor implements ModelControl {
   /** Ends all processes. What was loaded stays noted, for the next start. */
   async stop(): Promise<void> {
     this.stopping = true;
-    await Promise.all([...this.loaded.values()].flatMap(({ instances }) => instances.map((each) => each.stop())));
+    const all = [...this.loaded.values()];
+    await Promise.all(all.flatMap(({ instances }) => instances.map((each) => each.stop())));
+    // Whoever waits for one of them hears that it will not come.
+    for (const { watchers } of all) for (const watcher of watchers) watcher();
   }
 
   /** Publishes the routing table as it is now. */
@@ -161,6 +172,14 @@ export class Supervisor implements ModelControl {
       for (const version of versions) {
         const loaded = this.loaded.get(`${name}:${version}`);
         if (loaded) model.versions.set(version, toRoute(loaded));
+        else if (this.restoring.has(`${name}:${version}`)) {
+          const record = this.options.source.getVersion(name, version);
+          model.versions.set(version, {
+            ...routeOf(record),
+            state: 'starting',
+            reason: 'The server has just started.',
+          });
+        }
       }
       table.set(name, model);
     }
@@ -184,8 +203,9 @@ export class Supervisor implements ModelControl {
   /** Starts a version's instances unless they run, and waits until one is ready. */
   private async bringUp(name: string, version: number): Promise<void> {
     const key = `${name}:${version}`;
+    if (this.stopping) throw new AppError('unavailable', 'The server is stopping.');
     const running = this.loaded.get(key);
-    if (running && stateOf(running) !== 'failed') return;
+    if (running && stateOf(running) !== 'failed') return untilUp(running);
     if (running) await this.takeDown(name, version);
 
     const record = this.options.source.getVersion(name, version);
@@ -193,6 +213,7 @@ export class Supervisor implements ModelControl {
     const folder = join(this.options.folder, `${name}-${version}-${this.nextInstance}`);
     mkdirSync(folder, { recursive: true });
     const modelPath = await this.options.source.layOut(record, folder);
+    if (this.stopping) throw new AppError('unavailable', 'The server is stopping.');
     const loaded: Loaded = { record, folder, instances: [], unloading: false, watchers: new Set() };
     this.loaded.set(key, loaded);
     const { serving } = record.manifest;
@@ -253,22 +274,22 @@ function defaultThreads(cores: number): number {
 function stateOf({ instances, unloading }: Loaded): VersionState {
   if (unloading) return 'unloading';
   if (instances.some(({ state }) => state === 'ready')) return 'ready';
-  return instances.every(({ state }) => state === 'failed') ? 'failed' : 'starting';
+  return instances.every(({ state }) => state === 'failed' || state === 'stopped') ? 'failed' : 'starting';
 }
 
 function toRoute(loaded: Loaded): VersionRoute {
   const { record, instances } = loaded;
   const state = stateOf(loaded);
   return {
-    model: record.model,
-    version: record.version,
-    signature: record.signature,
-    serving: record.manifest.serving,
-    labels: record.manifest.labels,
+    ...routeOf(record),
     state,
     reason: state === 'ready' ? '' : (instances.find(({ reason }) => reason)?.reason ?? ''),
     instances: instances.filter(({ state }) => state === 'ready').map(({ address }) => address),
   };
+}
+
+function routeOf({ model, version, signature, manifest }: VersionRecord) {
+  return { model, version, signature, serving: manifest.serving, labels: manifest.labels, instances: [] };
 }
 
 /** @throws AppError unavailable when no instance can be started */

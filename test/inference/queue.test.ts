@@ -21,6 +21,7 @@ function item(fields: Partial<Item> = {}): Item {
     priority: 0,
     enqueuedUs: 0,
     deadlineUs: Infinity,
+    lastUs: Infinity,
     isCancelled: () => made.cancelled === true,
     ...fields,
   };
@@ -114,6 +115,23 @@ test('DELAY moves a late request behind the others', () => {
   expect(takeIds(20)).toEqual([items[1]!.id]);
   expect(takeIds(20)).toEqual([items[0]!.id]);
   expect(dropped).toEqual([]);
+});
+
+test('a delayed request is refused in the end', () => {
+  const queuePolicy = { ...defaultServing.queuePolicy, timeoutAction: 'DELAY' as const };
+  const late = item({ deadlineUs: 10, lastUs: 100 });
+  const { queue, dropped, takeIds } = queueOf({ queuePolicy }, [late]);
+  queue.dropGone(20);
+  expect(queue.nextDeadlineUs()).toBe(100);
+  expect(takeIds(100)).toBeUndefined();
+  expect(dropped).toEqual([[late.id, 'expired']]);
+});
+
+test('waiting for company ends before the timeout', () => {
+  const alone = item({ deadlineUs: 10_000 });
+  const { takeIds } = queueOf({ maxBatchSize: 4, maxQueueDelayUs: 50_000 }, [alone]);
+  expect(takeIds(5000)).toEqual({ waitUntilUs: 8000 } as never);
+  expect(takeIds(8000)).toEqual([alone.id]);
 });
 
 test('a request put back goes first; one that must be alone is alone', () => {
