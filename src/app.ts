@@ -7,22 +7,26 @@ import { templates } from '../models/catalogue.ts';
 import type { Config } from './config.ts';
 import { takeLock } from './db/lock.ts';
 import { openDatabase } from './db/open.ts';
+import { examineMachine, type Finding } from './device/doctor.ts';
+import { packOptions, type PackStatus } from './device/gpu-pack.ts';
+import { type DeviceWatch, watchDevices } from './device/watch.ts';
 import { AppError, messageOf } from './error.ts';
 import type { Control } from './http/api/control.ts';
+import { renderDeviceMetrics } from './http/device-metrics.ts';
 import { createServer } from './http/server.ts';
 import { renderInferenceMetrics } from './http/v2/nv-metrics.ts';
 import { createV2 } from './http/v2/routes.ts';
 import { Gateway } from './inference/gateway.ts';
 import { openRunFolder } from './inference/shared-memory.ts';
 import { Supervisor } from './inference/supervisor.ts';
-import { runChild } from './job/child.ts';
+import { runChild, setLibraryPath } from './job/child.ts';
 import { log, setLogLevel } from './log.ts';
 import { prepareNative } from './native.ts';
 import type { ImportRequest, Inspect, Registry } from './registry/registry.ts';
 import { openRegistry } from './registry/store.ts';
 import { parseListen } from './setting-text.ts';
 import type { VersionRecord } from './types.ts';
-import { version } from './version.ts';
+import { runtimeVersion, version } from './version.ts';
 
 export interface Appliance {
   /** Address that it listens on, "http://HOST:PORT". */
@@ -33,11 +37,17 @@ export interface Appliance {
   close(): Promise<void>;
 }
 
+export interface ApplianceParts {
+  /** NVIDIA's management library; by default as the dynamic loader finds it. */
+  nvmlPath?: string;
+}
+
 const hour = 3_600_000;
 
 /** @throws AppError conflict when another server uses the data folder, unavailable when it cannot listen */
-export async function openAppliance(config: Config): Promise<Appliance> {
+export async function openAppliance(config: Config, { nvmlPath }: ApplianceParts = {}): Promise<Appliance> {
   setLogLevel(config.logLevel);
+  setLibraryPath(config.cudaPath);
   mkdirSync(config.data, { recursive: true, mode: 0o700 });
   const unlock = takeLock(join(config.data, 'lock'));
   const db = openDatabase(join(config.data, 'aimass.db'));
@@ -77,16 +87,18 @@ export async function openAppliance(config: Config): Promise<Appliance> {
 
   // Known once it listens; with port 0 the system chooses.
   let url = `http://${config.listen}`;
-  const control = createControl({ config, registry, gateway, supervisor, url: () => url });
+  const control = createControl({ config, registry, gateway, supervisor, watch: () => watch, url: () => url });
   const server = createServer({
     control,
     config,
     v2Handler: createV2(gateway, supervisor, config),
-    metrics: () => renderInferenceMetrics(gateway.statistics()),
+    metrics: () => renderInferenceMetrics(gateway.statistics()) + renderMachine(watch, supervisor),
   });
   const listeners = listen(config, server.fetch);
   url = `http://${listeners[0].url.host}`;
   const restored = supervisor.restore();
+  // Last: a driver may take its time to answer.
+  const watch = watchDevices({ nvmlPath, ownPids: () => new Set(supervisor.instances().map(({ pid }) => pid)) });
 
   return {
     url,
@@ -95,6 +107,7 @@ export async function openAppliance(config: Config): Promise<Appliance> {
       server.drain();
       await Promise.race([server.idle(), Bun.sleep(config.drainTimeoutMs)]);
       await Promise.all(listeners.map((each) => each.stop(true)));
+      watch.close();
       await supervisor.stop();
       gateway.close();
       await registry.close();
@@ -105,6 +118,29 @@ export async function openAppliance(config: Config): Promise<Appliance> {
       unlock();
     },
   };
+}
+
+function renderMachine(watch: DeviceWatch, supervisor: Supervisor): string {
+  return renderDeviceMetrics({
+    devices: watch.devices(),
+    instances: supervisor.instances(),
+    residentBytes: process.memoryUsage.rss(),
+    startedSeconds: performance.timeOrigin / 1000,
+    version,
+    runtimeVersion,
+  });
+}
+
+/** However many ask at once, the machine is looked at once. */
+function createDoctor(config: Config, watch: () => DeviceWatch): () => Promise<Finding[]> {
+  let running: Promise<Finding[]> | undefined;
+  async function look(): Promise<Finding[]> {
+    const limits = { timeoutMs: config.inspectTimeoutMs, memoryBytes: config.inspectMemoryMb * 1024 ** 2 };
+    const options = packOptions(config, runtimeVersion);
+    const { pack } = await runChild<{ pack?: PackStatus }>('gpu-pack', options, limits);
+    return examineMachine(watch(), config.data, { pack, runtimeVersion });
+  }
+  return () => (running ??= look().finally(() => (running = undefined)));
 }
 
 function inspectInChild(config: Config, native: Promise<string>): Inspect {
@@ -146,10 +182,11 @@ interface ControlParts {
   registry: Registry;
   gateway: Gateway;
   supervisor: Supervisor;
+  watch(): DeviceWatch;
   url(): string;
 }
 
-function createControl({ config, registry, gateway, supervisor, url }: ControlParts): Control {
+function createControl({ config, registry, gateway, supervisor, watch, url }: ControlParts): Control {
   const startedAt = new Date().toISOString();
 
   async function importModels(
@@ -183,6 +220,12 @@ function createControl({ config, registry, gateway, supervisor, url }: ControlPa
     removeModel: (name) => supervisor.change(name, () => registry.removeModel(name)),
     removeVersion: (name, number) => supervisor.change(name, () => registry.removeVersion(name, number)),
     instances: () => supervisor.instances(),
+    machine() {
+      const devices = watch().devices();
+      const { topology: host, nvmlProblem, faults } = watch();
+      return { devices, host, ...(nvmlProblem && { problem: nvmlProblem.message }), faults };
+    },
+    examine: createDoctor(config, watch),
     templates: () =>
       templates.map(({ name, title, description, licence, manifest }) => ({
         name,

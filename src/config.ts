@@ -10,6 +10,7 @@ import {
   duration,
   filled,
   findNearest,
+  folders,
   gibibyte,
   mebibyte,
   oneOf,
@@ -41,6 +42,8 @@ export interface Config {
   maxInflatedBytes: number;
   maxQueueSize: number;
   threads: number;
+  /** Absolute folders, separated by colons; "" for none. */
+  cudaPath: string;
   /** URL of the server that the commands talk to; "": the unix socket in the data folder. */
   server: string;
   /** Secret; never print it. */
@@ -126,6 +129,12 @@ const settings: { [K in SettingName]: Setting<Config[K]> } = {
     fallback: 0,
     parse: whole(0, 4096),
     help: 'Cores that all instances may use together; 0 is all of them.',
+  },
+  cudaPath: {
+    fallback: ({ env }) => folders(env.LD_LIBRARY_PATH ?? ''),
+    parse: folders,
+    fallbackText: 'LD_LIBRARY_PATH',
+    help: "Folders, separated by colons, that are searched for CUDA's libraries before the system's.",
   },
   server: {
     fallback: '',

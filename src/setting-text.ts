@@ -1,4 +1,6 @@
 // How the text of a setting becomes a value: sizes, durations, addresses, names. Knows no setting.
+import { resolve } from 'node:path';
+
 import { AppError } from './error.ts';
 
 export const mebibyte = 1024 ** 2;
@@ -21,6 +23,15 @@ export function parseListen(text: string): { hostname: string; port: number } {
 export function filled(text: string): string {
   if (text === '') throw new AppError('invalid', 'must not be empty');
   return text;
+}
+
+/** Folders separated by colons, made absolute. */
+export function folders(text: string): string {
+  return text
+    .split(':')
+    .filter((folder) => folder !== '')
+    .map((folder) => resolve(folder))
+    .join(':');
 }
 
 export function oneOf<T extends string>(known: readonly T[]): (text: string) => T {

@@ -1,4 +1,6 @@
-// The release, as package.json names it.
-import { version as packageVersion } from '../package.json' with { type: 'json' };
+// The release and the ONNX Runtime that is built in, as package.json names them.
+import { dependencies, version as packageVersion } from '../package.json' with { type: 'json' };
 
 export const version: string = packageVersion;
+/** Of ONNX Runtime. */
+export const runtimeVersion: string = dependencies['onnxruntime-node'];

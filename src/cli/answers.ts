@@ -1,4 +1,6 @@
 // What the server's API answers, as far as the commands read it.
+import type { CpuTopology } from '../device/cpu.ts';
+import type { Device } from '../device/device.ts';
 import type { VersionState } from '../inference/routing.ts';
 import type { InstanceStatus } from '../inference/supervisor.ts';
 import type { TaskAnswer } from '../task/predict.ts';
@@ -38,6 +40,17 @@ export interface TemplateAnswer {
 }
 
 export type InstanceAnswer = InstanceStatus;
+
+export interface DeviceAnswer extends Device {
+  instances: { id: string; model: string; version: number; usedBytes: number }[];
+}
+
+export interface DevicesAnswer {
+  devices: DeviceAnswer[];
+  host: CpuTopology;
+  problem?: string;
+  faults: string[];
+}
 
 export type PredictAnswer = TaskAnswer & {
   model: string;

@@ -4,6 +4,7 @@ import type { Command } from './command.ts';
 
 const ofClients = ({ name, client }: SettingRow) => client || name === 'data' || name === 'config';
 const ofServer = ({ client }: SettingRow) => !client;
+const ofData = ({ name }: SettingRow) => name === 'data' || name === 'config' || name === 'cudaPath';
 const every = () => true;
 const none = () => false;
 
@@ -121,6 +122,42 @@ const models: Command[] = [
   },
 ];
 
+const machine: Command[] = [
+  {
+    name: 'devices',
+    operands: [],
+    summary: 'Show GPUs and the processor: memory, load, and what runs there',
+    options: [],
+    takes: ofClients,
+    examples: ['aimass devices'],
+    load: async () => (await import('./devices.ts')).listDevices,
+  },
+  {
+    name: 'doctor',
+    operands: [],
+    summary: 'Say what is wrong with this machine, and what to do about it',
+    details: ['Asks the server; where none runs it looks by itself. Exit code 1 when it finds an error.'],
+    options: [],
+    takes: (setting) => ofClients(setting) || ofData(setting),
+    examples: ['aimass doctor', 'aimass doctor --json'],
+    load: async () => (await import('./doctor.ts')).doctor,
+  },
+  {
+    name: 'gpu-pack',
+    operands: ['install|status|remove', '[FILE|DIR|VERSION]'],
+    summary: 'Install, check or remove the libraries that let models use CUDA',
+    details: [
+      "FILE or DIR holds ONNX Runtime's GPU libraries of the version that is built in: an npm package (.tgz), a NuGet " +
+        'package (.nupkg), a Python wheel (.whl) or a folder. Nothing is fetched from the network.',
+      'Works on the data folder itself, so run it on the server, as the user that the server runs as.',
+    ],
+    options: [],
+    takes: ofData,
+    examples: ['aimass gpu-pack install Microsoft.ML.OnnxRuntime.Gpu.Linux.nupkg', 'aimass gpu-pack status'],
+    load: async () => (await import('./gpu-pack.ts')).gpuPack,
+  },
+];
+
 const templates: Command[] = [
   {
     name: 'templates',
@@ -168,6 +205,7 @@ export const commandGroups: { title: string; commands: Command[] }[] = [
   { title: 'The server', commands: serving },
   { title: 'Models', commands: models },
   { title: 'Templates', commands: templates },
+  { title: 'The machine', commands: machine },
   { title: 'This program', commands: about },
 ];
 

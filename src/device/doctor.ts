@@ -8,6 +8,7 @@ import type { CpuTopology } from './cpu.ts';
 import type { Device } from './device.ts';
 import type { PackStatus } from './gpu-pack.ts';
 import type { NvmlProblem } from './nvml.ts';
+import type { Probe } from './probe.ts';
 import { listNvidiaCards } from './sysfs-gpu.ts';
 import { findText, listNames } from './system-files.ts';
 
@@ -81,6 +82,19 @@ function canUse(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Gathers everything there is to look at on this machine, and examines it. @param folder where the appliance keeps its data */
+export async function examineMachine(
+  probe: Pick<Probe, 'devices' | 'topology' | 'nvmlProblem' | 'faults'>,
+  folder: string,
+  { pack, runtimeVersion }: Pick<DoctorParts, 'pack' | 'runtimeVersion'>,
+): Promise<Finding[]> {
+  const facts = await gatherFacts(folder);
+  // First, because problems and faults are those of the last reading.
+  const devices = probe.devices();
+  const { topology, nvmlProblem, faults } = probe;
+  return examine({ ...facts, devices, topology, nvmlProblem, faults, pack, runtimeVersion });
 }
 
 /** Errors first, then warnings, then what is well. */

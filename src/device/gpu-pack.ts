@@ -18,6 +18,12 @@ export interface GpuPackOptions extends LoaderOptions {
   runtimeVersion: string;
 }
 
+/** @param settings `cudaPath`: folders separated by colons */
+export function packOptions(settings: { data: string; cudaPath: string }, runtimeVersion: string): GpuPackOptions {
+  const searchPath = settings.cudaPath.split(':').filter((folder) => folder !== '');
+  return { folder: join(settings.data, 'gpu-pack'), runtimeVersion, searchPath };
+}
+
 export interface PackFile {
   name: string;
   bytes: number;

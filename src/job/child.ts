@@ -14,6 +14,13 @@ export function selfCommand(...args: string[]): string[] {
   return isCompiled ? [process.execPath, ...args] : [process.execPath, mainFile, ...args];
 }
 
+let libraryPath = '';
+
+/** @param folders separated by colons, in which children look for shared libraries before the system's folders */
+export function setLibraryPath(folders: string): void {
+  libraryPath = folders;
+}
+
 /** Environment of a child: what programs need to run at all, and nothing that could hold a secret. */
 export function childEnvironment(): Record<string, string> {
   const environment: Record<string, string> = { ORT_DISABLE_TELEMETRY: '1', TMPDIR: tmpdir() };
@@ -21,6 +28,7 @@ export function childEnvironment(): Record<string, string> {
     const value = process.env[name];
     if (value !== undefined) environment[name] = value;
   }
+  if (libraryPath) environment.LD_LIBRARY_PATH = libraryPath;
   return environment;
 }
 

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { openAppliance } from '../../src/app.ts';
+import { type ApplianceParts, openAppliance } from '../../src/app.ts';
 import { runCli } from '../../src/cli/cli.ts';
 import type { Terminal } from '../../src/cli/report.ts';
 import { type Config, loadConfig, readSurroundings, type Surroundings } from '../../src/config.ts';
@@ -39,11 +39,11 @@ export async function aimass(argv: string[], { env, terminal, serve }: CallOptio
   return outcome;
 }
 
-export async function openServer() {
+export async function openServer(parts: ApplianceParts = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'aimass-cli-'));
   const data = join(folder, 'data');
   const argv = ['--data', data, '--listen', '127.0.0.1:0', '--log-level', 'error', '--threads', '1'];
-  const appliance = await openAppliance(loadConfig({ argv, ...bareSurroundings() }).config);
+  const appliance = await openAppliance(loadConfig({ argv, ...bareSurroundings() }).config, parts);
   return {
     data,
     /** For the test's own files. */

@@ -112,6 +112,15 @@ test('what is printed of a setting is read back to the same value, and a key is 
   expect(formatSetting('key', 'secret')).not.toContain('secret');
 });
 
+test("folders for libraries: absolute, without gaps, and the loader's own unless set", () => {
+  expect(load().config.cudaPath).toBe('');
+  const env = { LD_LIBRARY_PATH: '/a:' };
+  expect(load({ env }).config.cudaPath).toBe('/a');
+  expect(load({ env, argv: ['--cuda-path', ':/opt/cuda/lib64::/opt/../b'] }).config.cudaPath).toBe(
+    '/opt/cuda/lib64:/b',
+  );
+});
+
 test('the table has every setting once', () => {
   const rows = renderSettingsMarkdown().split('\n').slice(2);
   expect(rows).toHaveLength(settingNames.length);

@@ -5,6 +5,7 @@ import { AppError } from '../../error.ts';
 import { errorResponse } from '../errors.ts';
 import { applianceRoutes } from './appliance.ts';
 import type { ApiContext } from './context.ts';
+import { deviceRoutes } from './devices.ts';
 import { modelRoutes } from './models.ts';
 import { predictRoutes } from './predict.ts';
 import { uploadRoutes } from './uploads.ts';
@@ -28,6 +29,7 @@ export function createApi(context: ApiContext) {
       return errorResponse(failure, context.requestId(request));
     })
     .use(applianceRoutes(context))
+    .use(deviceRoutes(context))
     .use(modelRoutes(context))
     .use(uploadRoutes(context))
     .use(predictRoutes(context));

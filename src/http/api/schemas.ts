@@ -89,6 +89,41 @@ const answered = {
   ),
 };
 
+const reading = {
+  totalBytes: count,
+  usedBytes: { type: 'integer', minimum: 0, description: 'By all processes, also of others.' },
+  freeBytes: count,
+  'utilisation?': { type: 'number', minimum: 0, maximum: 1 },
+  'temperatureC?': { type: 'number' },
+  'powerW?': { type: 'number' },
+  'powerLimitW?': { type: 'number' },
+  'smClockMhz?': { type: 'number' },
+  'memoryClockMhz?': { type: 'number' },
+  throttle: { ...list(text), description: 'Why its clocks are held down; empty when they are not.' },
+  'eccErrors?': { type: 'integer', minimum: 0, description: 'Uncorrected, since the driver was loaded.' },
+  processes: list(
+    object({
+      pid: count,
+      name: text,
+      usedBytes: count,
+      own: { type: 'boolean', description: "Whether it is one of this server's." },
+    }),
+  ),
+};
+
+const host = {
+  name: text,
+  sockets: count,
+  cores: count,
+  threads: count,
+  features: { ...list(text), examples: [['avx2', 'avx512f', 'amx_int8']] },
+  nodes: list(object({ id: count, cpus: list(count), memoryBytes: count }, 'A NUMA node.')),
+  allowedCpus: list(count),
+  'cpuLimit?': { type: 'number', description: "CPUs' worth of time that a control group grants." },
+  usableCpus: count,
+  'memoryLimitBytes?': count,
+};
+
 /** JSON Schema (2020-12) by name, for components.schemas. */
 export const schemas = {
   Error: object({
@@ -153,6 +188,40 @@ export const schemas = {
         restarts: count,
         startedAt: time,
         rssBytes: count,
+      }),
+    ),
+  }),
+  DeviceList: object({
+    devices: list(ref('Device')),
+    host: object(host),
+    'problem?': { type: 'string', description: "Why NVIDIA's GPUs, if there are any, cannot be seen." },
+    faults: { ...list(text), description: 'GPUs that the driver counts and that cannot be read.' },
+  }),
+  Device: object({
+    id: { type: 'string', description: 'UUID of a GPU; "cpu" for the processor.' },
+    kind: { enum: ['cuda', 'rocm', 'webgpu', 'cpu'] },
+    index: { type: 'integer', minimum: 0, description: 'Among the devices of its kind.' },
+    name: text,
+    'pciAddress?': text,
+    'parentId?': { type: 'string', description: 'GPU of which a MIG instance is a part.' },
+    'computeCapability?': text,
+    'driverVersion?': text,
+    'cudaVersion?': { type: 'string', description: 'Highest that the driver supports.' },
+    'numaNode?': count,
+    state: { enum: ['ready', 'lost'] },
+    'reason?': { type: 'string', description: 'Why it is lost or restricted.' },
+    reading: object(reading),
+    instances: list(
+      object({ id: text, model: text, version: count, usedBytes: count }, "This server's processes on the device."),
+    ),
+  }),
+  Findings: object({
+    findings: list(
+      object({
+        level: { enum: ['error', 'warning', 'ok'] },
+        topic: text,
+        what: text,
+        'fix?': { type: 'string', description: 'What to do about it.' },
       }),
     ),
   }),

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { openAppliance } from '../../../src/app.ts';
+import { type ApplianceParts, openAppliance } from '../../../src/app.ts';
 import { type Config, loadConfig } from '../../../src/config.ts';
 
 export interface Answer<T> {
@@ -12,11 +12,11 @@ export interface Answer<T> {
   body: T;
 }
 
-export async function startAppliance(settings: Partial<Config> = {}) {
+export async function startAppliance(settings: Partial<Config> = {}, parts: ApplianceParts = {}) {
   const data = mkdtempSync(join(tmpdir(), 'aimass-api-'));
   const { config } = loadConfig({ argv: ['--data', data], env: {}, isRoot: false, readFile: () => undefined });
   const chosen: Config = { ...config, listen: '127.0.0.1:0', logLevel: 'error', ...settings };
-  const appliance = await openAppliance(chosen);
+  const appliance = await openAppliance(chosen, parts);
   const { url } = appliance;
   return {
     url,

@@ -5,17 +5,24 @@ import { errorCodes } from '../../../src/error.ts';
 import { schemas } from '../../../src/http/api/schemas.ts';
 import type { ApiDocument, JsonSchema } from '../../../src/http/openapi.ts';
 import { addScalar } from '../../support/graphs.ts';
+import { buildNvmlStub, driver, gpu, hasCompiler, type NvmlStub } from '../../support/nvml.ts';
 import { startAppliance } from './appliance.ts';
 
 let appliance: Awaited<ReturnType<typeof startAppliance>>;
 let document: ApiDocument;
+let stub: NvmlStub | undefined;
 
 beforeAll(async () => {
-  appliance = await startAppliance();
+  stub = hasCompiler ? await buildNvmlStub() : undefined;
+  stub?.play(driver, gpu('GPU-0'), 'process gpu=0 pid=1 used=1024 name=other');
+  appliance = await startAppliance({}, { nvmlPath: stub?.path });
   document = (await appliance.ask<ApiDocument>('GET', '/openapi.json')).body;
 });
 
-afterAll(() => appliance[Symbol.asyncDispose]());
+afterAll(async () => {
+  await appliance[Symbol.asyncDispose]();
+  stub?.remove();
+});
 
 function operations() {
   return Object.entries(document.paths).flatMap(([path, methods]) =>
@@ -117,6 +124,8 @@ test('real answers have the shape that is described', async () => {
             ['Model', '/api/v1/models/m'],
             ['Version', '/api/v1/models/m/versions/1'],
             ['InstanceList', '/api/v1/instances'],
+            ['DeviceList', '/api/v1/devices'],
+            ['Findings', '/api/v1/doctor'],
             ['TemplateList', '/api/v1/templates'],
             ['Error', '/api/v1/models/absent'],
             ['ModelMetadata', '/v2/models/m'],
