@@ -20,6 +20,7 @@ import { Gateway } from './inference/gateway.ts';
 import { openRunFolder } from './inference/shared-memory.ts';
 import { Supervisor } from './inference/supervisor.ts';
 import { runChild, setLibraryPath } from './job/child.ts';
+import { limitTurns } from './job/turns.ts';
 import { log, setLogLevel } from './log.ts';
 import { prepareNative } from './native.ts';
 import type { ImportRequest, Inspect, Registry } from './registry/registry.ts';
@@ -105,7 +106,9 @@ export async function openAppliance(config: Config, { nvmlPath }: ApplianceParts
     restored,
     async close() {
       server.drain();
-      await Promise.race([server.idle(), Bun.sleep(config.drainTimeoutMs)]);
+      // First the answers, then their way through the network: a slow reader may still be taking a large one.
+      const finished = server.idle().then(() => Promise.all(listeners.map((each) => each.stop())));
+      await Promise.race([finished, Bun.sleep(config.drainTimeoutMs)]);
       await Promise.all(listeners.map((each) => each.stop(true)));
       watch.close();
       await supervisor.stop();
@@ -144,15 +147,18 @@ function createDoctor(config: Config, watch: () => DeviceWatch): () => Promise<F
 }
 
 function inspectInChild(config: Config, native: Promise<string>): Inspect {
-  return async ({ path, weightBytes }) =>
-    runChild(
-      'inspect',
-      { path, nativeFolder: await native },
-      {
-        timeoutMs: config.inspectTimeoutMs,
-        // ONNX Runtime holds weights up to twice while it optimises the graph.
-        memoryBytes: config.inspectMemoryMb * 1024 ** 2 + 3 * weightBytes,
-      },
+  const inTurn = limitTurns(Math.max(1, Math.floor(availableParallelism() / 2)));
+  return ({ path, weightBytes }) =>
+    inTurn(async () =>
+      runChild(
+        'inspect',
+        { path, nativeFolder: await native },
+        {
+          timeoutMs: config.inspectTimeoutMs,
+          // ONNX Runtime holds weights up to twice while it optimises the graph.
+          memoryBytes: config.inspectMemoryMb * 1024 ** 2 + 3 * weightBytes,
+        },
+      ),
     );
 }
 
@@ -164,8 +170,12 @@ function listen(config: Config, fetch: ReturnType<typeof createServer>['fetch'])
   // Bodies are limited route by route; uploads are streamed.
   const common = { fetch, maxRequestBodySize: Number.MAX_SAFE_INTEGER };
   try {
-    const network = Bun.serve({ ...common, idleTimeout: 120, hostname, port });
-    const local = Bun.serve({ ...common, unix: socketPath });
+    // The longest that Bun takes: a request may wait and compute for that long without a byte on its connection.
+    const network = Bun.serve({ ...common, idleTimeout: 255, hostname, port });
+    // Without a limit for this machine's own commands. bun-types does not know idleTimeout here; Bun does, and cuts the
+    // connection after 10 s otherwise (server.timeout has no effect on a unix socket).
+    const endless = { ...common, unix: socketPath, idleTimeout: 0 };
+    const local = Bun.serve(endless as { unix: string } & typeof common);
     chmodSync(socketPath, 0o600);
     return [network, local] as const;
   } catch (error) {
@@ -240,13 +250,6 @@ function createControl({ config, registry, gateway, supervisor, watch, url }: Co
         const known = templates.map((each) => each.name).join(', ');
         throw new AppError('not_found', `There is no template '${name}'.`, `The templates are: ${known}.`);
       }
-      const files: ImportRequest['files'] = [];
-      for (const { as, path } of template.files) {
-        const file = Bun.file(path);
-        const upload = await registry.createUpload(file.size, { isResumable: false });
-        await registry.appendUpload(upload.id, 0, file.stream());
-        files.push({ uploadId: upload.id, path: as });
-      }
       const { licence, description } = template;
       const manifest = {
         ...template.manifest,
@@ -254,8 +257,21 @@ function createControl({ config, registry, gateway, supervisor, watch, url }: Co
         description,
         origin: { kind: 'template' as const, from: name },
       };
-      const [record] = await importModels({ name: model, files, manifest }, { load: true });
-      return record!;
+      const files: ImportRequest['files'] = [];
+      try {
+        for (const { as, path } of template.files) {
+          const file = Bun.file(path);
+          const upload = await registry.createUpload(file.size, { isResumable: false });
+          files.push({ uploadId: upload.id, path: as });
+          await registry.appendUpload(upload.id, 0, file.stream());
+        }
+        const [record] = await importModels({ name: model, files, manifest }, { load: true });
+        return record!;
+      } catch (error) {
+        // Used up already when the import came as far as storing the version.
+        for (const { uploadId } of files) await registry.removeUpload(uploadId).catch(() => {});
+        throw error;
+      }
     },
     info: () => ({ version, startedAt, listen: url(), dataFolder: config.data }),
   };

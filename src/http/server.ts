@@ -80,6 +80,8 @@ export function createServer({ control, config, v2Handler, metrics }: ServerPart
     }
     const foreign = findForeignOrigin(request, isLoopback);
     if (foreign) return refuse(foreign, pathname, id);
+    // Loading is silent for longer than any idle timeout.
+    if (pathname.startsWith('/v2/repository/')) server.timeout(request, 0);
     const inference = v2Handler(request, { pathname, search });
     if (inference) return inference;
     const page = pages[pathname];
