@@ -1,8 +1,10 @@
 // The data plane with real runner processes: what is computed, batched, retried, refused.
 import { expect, test } from 'bun:test';
-import { readdirSync } from 'node:fs';
+import { readdirSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 
 import { AppError } from '../../src/error.ts';
+import { Gateway } from '../../src/inference/gateway.ts';
 import type { TensorData } from '../../src/types.ts';
 import {
   addScalar,
@@ -327,4 +329,35 @@ test('unloading ends the processes, and loading again serves', async () => {
   expect(await codeOf((async () => gateway.getRoute('m'))())).toContain('is not at ready state');
   await supervisor.load('m');
   expect(await gateway.infer(gateway.getRoute('m'), { inputs: [image] }, readFloats)).toEqual(first);
+});
+
+test('a closed data plane refuses at once what was being computed', async () => {
+  await using serving = await openServing({ m: [loops] });
+  const { gateway, supervisor } = serving;
+  await supervisor.load('m');
+  const route = gateway.getRoute('m');
+  await gateway.infer(route, { inputs: [iterations(1)] }, readFloats);
+  const answers = [1_000_000, 1_000_000, 1].map((count) =>
+    codeOf(gateway.infer(route, { inputs: [iterations(count)] }, readFloats)),
+  );
+  // Two are being computed and one waits.
+  await Bun.sleep(20);
+  gateway.close();
+  for (const answer of answers) expect(await answer).toContain('is not at ready state');
+});
+
+test('an instance that cannot be reached at first is tried again', async () => {
+  await using serving = await openServing({ m: [addOne] });
+  const { gateway, supervisor, runFolder } = serving;
+  await supervisor.load('m');
+  const route = gateway.getRoute('m');
+  const detour = join(runFolder, 'detour.sock');
+  const plane = new Gateway({ ...serving.options, onHung: () => {} });
+  const far = { ...route, instances: [{ ...route.instances[0]!, id: 'far', socketPath: detour }] };
+  plane.apply(new Map([['m', { name: 'm', current: 1, existing: [1], versions: new Map([[1, far]]) }]]));
+  const answer = plane.infer(plane.getRoute('m'), { inputs: [row(1)] }, readFloats);
+  await Bun.sleep(150);
+  symlinkSync(route.instances[0]!.socketPath, detour);
+  expect(await answer).toEqual([[2, 2, 2, 2]]);
+  plane.close();
 });

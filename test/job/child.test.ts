@@ -1,7 +1,13 @@
-// What a child process is given of the environment.
-import { afterEach, expect, test } from 'bun:test';
+// What a child process is given of the environment, and who is blamed when its work fails.
+import { afterEach, describe, expect, test } from 'bun:test';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
-import { childEnvironment, setLibraryPath } from '../../src/job/child.ts';
+import { AppError } from '../../src/error.ts';
+import { childEnvironment, runChild, setLibraryPath } from '../../src/job/child.ts';
+import { prepareNative } from '../../src/native.ts';
+import { smallCnn } from '../support/graphs.ts';
 
 afterEach(() => setLibraryPath(''));
 
@@ -17,3 +23,89 @@ test('children look for libraries where the setting says, and get no secrets', (
     delete process.env.AIMASS_TEST_SECRET;
   }
 });
+
+describe('a failing child', () => {
+  const limits = { timeoutMs: 60_000, memoryBytes: 2 * 1024 ** 3 };
+
+  async function failureOf(work: Promise<unknown>): Promise<AppError> {
+    const error = await work.then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    if (error instanceof AppError) return error;
+    throw new Error(`no AppError but ${String(error)}`);
+  }
+
+  /** Starts an inspection and sends its process this signal at once. */
+  async function failureBy(signal: NodeJS.Signals): Promise<AppError> {
+    const others = new Set(childrenHere());
+    const work = failureOf(runChild('inspect', { path: '/nonexistent', nativeFolder: '/nonexistent' }, limits));
+    const [started, ...more] = childrenHere().filter((pid) => !others.has(pid));
+    expect(more).toEqual([]);
+    process.kill(started!, signal);
+    return work;
+  }
+
+  test('is not the fault of the model when the system killed it', async () => {
+    const { code, message, hint } = await failureBy('SIGKILL');
+    expect(code).toBe('unavailable');
+    expect(message).toContain('The inspect step was killed');
+    expect(hint).toContain('Free memory');
+  });
+
+  test('is when it crashed', async () => {
+    for (const signal of ['SIGSEGV', 'SIGABRT'] as const) {
+      const { code, message } = await failureBy(signal);
+      expect([code, message]).toEqual(['invalid', expect.stringContaining(signal)]);
+    }
+  });
+
+  test('is not when the deadline ended it', async () => {
+    const work = runChild(
+      'inspect',
+      { path: '/nonexistent', nativeFolder: '/nonexistent' },
+      { ...limits, timeoutMs: 1 },
+    );
+    expect((await failureOf(work)).code).toBe('timeout');
+  });
+
+  test('is not when nobody foresaw the failure, which is told with its step', async () => {
+    const { code, message } = await failureOf(runChild('inspect', null, limits));
+    expect(code).toBe('internal');
+    expect(message).toStartWith('The inspect step failed: ');
+    const missing = await failureOf(runChild('inspect', { path: '/nonexistent.onnx', nativeFolder: '' }, limits));
+    expect([missing.code, missing.message]).toEqual(['internal', expect.stringContaining('ENOENT')]);
+  });
+
+  test('is not when ONNX Runtime cannot be loaded; a damaged model still is the model', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'aimass-child-'));
+    try {
+      const path = join(folder, 'model.onnx');
+      await Bun.write(path, smallCnn());
+      const missing = await failureOf(runChild('inspect', { path, nativeFolder: folder }, limits));
+      expect([missing.code, missing.message]).toEqual(['unavailable', expect.stringContaining('ONNX Runtime')]);
+      expect(missing.message).not.toContain(folder);
+      expect(missing.hint).toContain('noexec');
+      await Bun.write(path, smallCnn().subarray(0, 5000));
+      const nativeFolder = await prepareNative(join(folder, 'native'));
+      expect((await failureOf(runChild('inspect', { path, nativeFolder }, limits))).code).toBe('invalid');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+function childrenHere(): number[] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => pid > 0 && parentOf(pid) === process.pid);
+}
+
+/** @returns undefined if there is no such process any more */
+function parentOf(pid: number): number | undefined {
+  try {
+    return Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+  } catch {
+    return undefined;
+  }
+}

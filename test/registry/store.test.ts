@@ -1,16 +1,20 @@
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { afterEach, beforeEach, describe, expect, setSystemTime, test } from 'bun:test';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { messageOf } from '../../src/error.ts';
+import { AppError, messageOf } from '../../src/error.ts';
 import * as graphs from '../support/graphs.ts';
 import { errorOf, inspectHere, type Opened, openTemporary } from './opened.ts';
 
 let it: Opened;
 beforeEach(async () => (it = await openTemporary()));
-afterEach(() => it.remove());
+afterEach(async () => {
+  setSystemTime();
+  await it.remove();
+});
 
+const day = 86_400_000;
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 const blobs = () => it.filesOnDisk().filter((path) => path.startsWith('blobs/'));
 const others = () => it.filesOnDisk().filter((path) => !path.startsWith('blobs/'));
@@ -236,16 +240,35 @@ describe('uploads', () => {
     await it.push('m', { 'm.onnx': graphs.addSub() });
     expect(others()).toEqual([]);
     const old = await it.upload('old');
-    const young = await it.upload('young');
+    const grown = await it.registry.createUpload(5);
     const path = join(it.folder, 'uploads', old);
-    utimesSync(path, new Date(0), new Date(0));
+    const startMs = Date.now();
+    setSystemTime(startMs + day / 2);
+    const young = await it.upload('young');
+    await it.registry.appendUpload(grown.id, 0, streamOf(content.slice(0, 1)));
+    setSystemTime(startMs + day - 1000);
+    await it.registry.createUpload(1);
+    expect(existsSync(path)).toBe(true);
+    setSystemTime(startMs + day + 60_000);
     await it.registry.createUpload(1);
     expect(existsSync(path)).toBe(false);
     expect((await errorOf(() => it.registry.getUpload(old))).code).toBe('not_found');
+    expect(it.registry.getUpload(grown.id).received).toBe(1);
     expect(it.registry.getUpload(young).received).toBe(5);
     utimesSync(join(it.folder, 'uploads', young), new Date(0), new Date(0));
     it = await it.reopen();
     expect((await errorOf(() => it.registry.getUpload(young))).code).toBe('not_found');
+  });
+
+  test('no more than a thousand are open, however many are asked for at once', async () => {
+    const asked = await Promise.allSettled(Array.from({ length: 1003 }, () => it.registry.createUpload(1)));
+    const refused = asked.flatMap((each) => (each.status === 'rejected' ? [each.reason as AppError] : []));
+    expect(refused.map(({ code }) => code)).toEqual(['overloaded', 'overloaded', 'overloaded']);
+    expect(refused[0]!.hint).toContain('remove');
+    expect(it.filesOnDisk()).toHaveLength(1000);
+    const first = asked.find((each) => each.status === 'fulfilled')!;
+    await it.registry.removeUpload(first.value.id);
+    expect((await it.registry.createUpload(1)).received).toBe(0);
   });
 
   test('while an import works with an upload nothing else can', async () => {
@@ -270,16 +293,26 @@ describe('uploads', () => {
   });
 
   test('a failure that is not the fault of the files leaves the uploads for another try', async () => {
-    let failures = 1;
+    const failures = [
+      new Error('no more processes'),
+      new AppError('unavailable', 'killed'),
+      new AppError('internal', 'unforeseen'),
+      new AppError('timeout', 'too slow'),
+      new AppError('too_large', 'no memory'),
+    ];
+    const messages = failures.map(messageOf);
     it = await it.reopen({
       inspect: async (request) => {
-        if (failures-- > 0) throw new Error('no more processes');
+        const failure = failures.shift();
+        if (failure) throw failure;
         return inspectHere(request);
       },
     });
     const id = await it.upload(graphs.addSub());
     const request = { name: 'm', files: [{ uploadId: id, path: 'm.onnx' }] };
-    expect(await it.registry.importVersions(request).catch(messageOf)).toBe('no more processes');
+    for (const message of messages) {
+      expect(await it.registry.importVersions(request).catch(messageOf)).toBe(message);
+    }
     expect(await it.registry.importVersions(request)).toHaveLength(1);
     expect(others()).toEqual([]);
   });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { Gateway } from '../../src/inference/gateway.ts';
+import type { LaneOptions } from '../../src/inference/lane.ts';
 import { openRunFolder } from '../../src/inference/shared-memory.ts';
 import { Supervisor, type VersionSource } from '../../src/inference/supervisor.ts';
 import { prepareNative } from '../../src/native.ts';
@@ -55,13 +56,14 @@ export async function openServing(models: Record<string, GivenVersion[]>, option
       return path;
     },
   };
-  const gateway = new Gateway({
+  const laneOptions: LaneOptions = {
     folder: runFolder,
     requestTimeoutMs: options.requestTimeoutMs ?? 60_000,
     maxQueueSize: options.maxQueueSize ?? 1024,
     runTimeoutMs: options.runTimeoutMs ?? 60_000,
     onHung: (id) => supervisor.killInstance(id, 'hung'),
-  });
+  };
+  const gateway = new Gateway(laneOptions);
   const supervisor = new Supervisor({
     source,
     folder: join(folder, 'run'),
@@ -78,6 +80,7 @@ export async function openServing(models: Record<string, GivenVersion[]>, option
     gateway,
     supervisor,
     runFolder,
+    options: laneOptions,
     async [Symbol.asyncDispose]() {
       await supervisor.stop();
       gateway.close();

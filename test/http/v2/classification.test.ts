@@ -2,6 +2,9 @@ import { afterAll, describe, expect, test } from 'bun:test';
 // The classification extension against the rules that its clients know: order, ties, text of values, shapes.
 import { existsSync } from 'node:fs';
 
+import fc from 'fast-check';
+
+import { AppError } from '../../../src/error.ts';
 import { unpackStrings } from '../../../src/http/v2/bytes-tensor.ts';
 import { classify } from '../../../src/http/v2/classification.ts';
 import type { Datatype } from '../../../src/types.ts';
@@ -15,6 +18,15 @@ const python = '/usr/bin/python3';
 function classes(values: { buffer: ArrayBufferLike; length: number }, datatype: Datatype, count: number): string[] {
   const output = { name: 'y', datatype, shape: [values.length], bytes: new Uint8Array(values.buffer) };
   return unpackStrings(classify(output, count, false).bytes)!;
+}
+
+function errorOf(work: () => unknown): AppError {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof AppError) return error;
+  }
+  throw new Error('no AppError was thrown');
 }
 
 const request = (outputs: unknown) => ({
@@ -62,7 +74,43 @@ describe('over the network', () => {
   });
 });
 
+describe('the size of the answer', () => {
+  const zeros = (...shape: number[]) => {
+    const values = new Float32Array(shape.reduce((a, b) => a * b));
+    return { name: 'y', datatype: 'FP32' as const, shape, bytes: new Uint8Array(values.buffer) };
+  };
+
+  test('is limited, all rows together', () => {
+    expect(classify(zeros(100_000), 1e9, false).shape).toEqual([100_000]);
+    expect(classify(zeros(50_000, 3), 2, true).shape).toEqual([50_000, 2]);
+    for (const tooMany of [() => classify(zeros(100_001), 1e9, false), () => classify(zeros(50_000, 3), 3, true)]) {
+      expect(tooMany).toThrow(/^class result for output 'y' would have \d+ entries, at most 100000 are given$/);
+    }
+  });
+
+  test('over it is an error of the request that says what to do', () => {
+    const { code, hint } = errorOf(() => classify(zeros(4_000_000), 1e9, false));
+    expect(code).toBe('invalid');
+    expect(hint).toContain('take the tensor itself');
+  });
+});
+
 describe('values', () => {
+  test('the highest few are those of all, sorted, in every order and with ties and NaN', () => {
+    const value = fc.oneof(fc.integer({ min: -3, max: 3 }), fc.constantFrom(NaN, Infinity, -Infinity, 0.5));
+    fc.assert(
+      fc.property(fc.array(value, { maxLength: 40 }), fc.nat(40), (list, count) => {
+        const rank = (each: number) =>
+          Number.isNaN(each) ? 0 : each === -Infinity ? 1 : each === Infinity ? 99 : each + 9;
+        // Sorting is stable, so the lower index stays first.
+        const sorted = [...list.keys()].sort((a, b) => rank(list[b]!) - rank(list[a]!)).slice(0, count);
+        const shown = classes(Float64Array.from(list), 'FP64', count);
+        expect(shown.map((text) => Number(text.split(':')[1]))).toEqual(sorted);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
   test('integers are whole, 64-bit ones to the last digit, equal ones by index', () => {
     expect(classes(Int8Array.of(3, -128, 127, 3), 'INT8', 4)).toEqual(['127:2', '3:0', '3:3', '-128:1']);
     expect(classes(BigInt64Array.of(2n ** 53n, 2n ** 53n + 1n), 'INT64', 1)).toEqual(['9007199254740993:1']);

@@ -1,7 +1,9 @@
 // Every endpoint beside inference: health, metadata, configuration, statistics, the repository; methods and routes.
 import { afterAll, beforeEach, describe, expect, test } from 'bun:test';
 
-import { Harness } from './harness.ts';
+import { AppError } from '../../../src/error.ts';
+import { createV2 } from '../../../src/http/v2/routes.ts';
+import { Harness, limits } from './harness.ts';
 
 const harness = new Harness();
 afterAll(() => harness.close());
@@ -184,6 +186,21 @@ describe('the repository', () => {
       expect(reply.json().error).toBeString();
     }
   });
+});
+
+test('an unknown model is refused in the words of the protocol, whatever the control would say', async () => {
+  const load = async () => {
+    throw new AppError('not_found', "There is no model 'nope'.");
+  };
+  const handle = createV2(harness.plane, { load, unload: load }, limits);
+  for (const action of ['load', 'unload']) {
+    const pathname = `/v2/repository/models/nope/${action}`;
+    const answer = await handle(new Request(`http://box${pathname}`, { method: 'POST' }), { pathname, search: '' });
+    expect([answer?.status, await answer?.json()]).toEqual([
+      404,
+      { error: "Request for unknown model: 'nope' is not found" },
+    ]);
+  }
 });
 
 describe('routing', () => {

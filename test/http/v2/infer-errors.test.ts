@@ -237,6 +237,7 @@ describe('an error', () => {
     harness.plane.setState('broken', 'failed', 'gave up');
     const reply = await harness.infer('broken', x('FP32', [1, 2, 3, 4], [4]));
     expect(reply.status).toBe(503);
+    expect(reply.headers.get('retry-after')).toBe('1');
     expect(reply.json().error).toContain('is not at ready state');
   });
 });

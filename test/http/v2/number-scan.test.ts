@@ -44,6 +44,13 @@ test('short numbers are taken, whatever stands around them', () => {
   expect(parseWithScan(text)).toEqual({ value: JSON.parse(text), taken: 2 });
 });
 
+test('an input that is called "data" does not keep the numbers from being taken', () => {
+  for (const gap of ['', ' ']) {
+    const text = `{"inputs":[{"name":"data"${gap},"data":[1,2.5]},{"data"${gap}:[3],"name":"data"}${gap}]${padding}}`;
+    expect(parseWithScan(text)).toEqual({ value: JSON.parse(text), taken: 2 });
+  }
+});
+
 test('an array longer than the scratch space', () => {
   const values = Array.from({ length: 20_000 }, (_, i) => i / 8);
   const text = `{"data":[0.5,0.25],"inputs":[{"data":${JSON.stringify(values)}}]}`;
