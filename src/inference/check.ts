@@ -55,7 +55,7 @@ export function checkCall(route: VersionRoute, call: InferenceCall): CheckedCall
     }
   }
   const outputs = wantedOutputs(route, call.outputs);
-  if (call.outputs) key += `|${call.outputs.join('|')}`;
+  if (call.outputs) key += JSON.stringify(call.outputs);
   return { inputs, outputs, rows: batched ? rows : 1, key };
 }
 

@@ -16,7 +16,7 @@ export interface InspectOptions {
   threads?: number;
 }
 
-/** @throws AppError invalid with a reason and a hint that a person can act on */
+/** @throws AppError invalid with a reason and a hint that a person can act on; unavailable if it is the machine's fault */
 export async function inspectModel(path: string, options: InspectOptions): Promise<Inspection> {
   const model = await readCheckedModel(path);
   const facts = modelFacts(model);

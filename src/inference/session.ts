@@ -3,9 +3,10 @@ import { join } from 'node:path';
 
 import { Tensor } from 'onnxruntime-common';
 
-import { AppError } from '../error.ts';
+import { AppError, messageOf } from '../error.ts';
 import { bindingName } from '../native.ts';
 import { type Datatype, datatypeBytes, type Signature, type TensorSpec } from '../types.ts';
+import { readableMessage } from './runtime-message.ts';
 
 /** A tensor as ONNX Runtime takes and gives it: `data` is a typed array, or string[] for strings. */
 export type OrtTensor = Tensor;
@@ -69,13 +70,23 @@ function loadBinding(folder: string): Binding {
   // Set before the library is loaded: official builds since 1.29 report home otherwise.
   process.env.ORT_DISABLE_TELEMETRY = '1';
   const module = { exports: {} as Binding };
-  process.dlopen(module, join(folder, bindingName));
-  binding = module.exports;
-  binding.initOrtOnce(severityFatal, Tensor, true);
-  return binding;
+  try {
+    process.dlopen(module, join(folder, bindingName));
+    module.exports.initOrtOnce(severityFatal, Tensor, true);
+  } catch (error) {
+    throw new AppError(
+      'unavailable',
+      `ONNX Runtime cannot be loaded on this machine: ${readableMessage(messageOf(error))}`,
+      'Check that the data folder can be read and is not mounted noexec, then start the server again.',
+    );
+  }
+  return (binding = module.exports);
 }
 
-/** Loads the libraries without a model, so that what they take themselves can be told apart. */
+/**
+ * Loads the libraries without a model, so that what they take themselves can be told apart.
+ * @throws AppError unavailable when this machine cannot load them
+ */
 export function loadRuntime(nativeFolder: string): void {
   loadBinding(nativeFolder);
 }
@@ -106,7 +117,10 @@ export interface Session {
   dispose(): void;
 }
 
-/** @throws AppError invalid when an input or output has a type that the protocol or the binding cannot carry */
+/**
+ * @throws AppError invalid when an input or output has a type that the protocol or the binding cannot carry;
+ * unavailable when this machine cannot load ONNX Runtime
+ */
 export function openSession(path: string, options: SessionOptions): Session {
   const { InferenceSession } = loadBinding(options.nativeFolder);
   const native = new InferenceSession();

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { AppError, type ErrorCode, messageOf } from '../error.ts';
-import { dieWithParent, limitMemory } from '../libc.ts';
+import { dieFirst, dieWithParent, limitMemory } from '../libc.ts';
 import { isCompiled } from '../native.ts';
 
 const mainFile = join(import.meta.dir, '..', 'main.ts');
@@ -45,11 +45,12 @@ interface Failure {
   hint?: string;
 }
 
-type Outcome = { result: unknown } | { failure: Failure };
+type Outcome = { result: unknown } | { failure: Failure } | { unexpected: string };
 
 /**
  * Runs `verb` in a child: `request` goes in as JSON, the result comes back as JSON.
- * @throws AppError the child's own; or `invalid` when it crashed or ran out of memory; or `timeout`
+ * @throws AppError the child's own; `too_large` when it ran out of memory; `invalid` when it crashed; `unavailable` when
+ * something else killed it; `internal` when its work failed in a way that was not foreseen; or `timeout`
  */
 export async function runChild<T>(verb: string, request: unknown, limits: ChildLimits): Promise<T> {
   const child = Bun.spawn(selfCommand('job', verb, String(process.pid)), {
@@ -87,7 +88,18 @@ function readOutcome<T>(verb: string, text: string, complaints: string, exit: st
     // The child ended without an outcome: it crashed.
   }
   if (outcome && 'result' in outcome) return outcome.result as T;
-  if (outcome) throw new AppError(outcome.failure.code, outcome.failure.message, outcome.failure.hint);
+  if (outcome && 'failure' in outcome) {
+    throw new AppError(outcome.failure.code, outcome.failure.message, outcome.failure.hint);
+  }
+  if (outcome) throw new AppError('internal', `The ${verb} step failed: ${outcome.unexpected}`);
+  // Nothing crashes by this signal: somebody sent it.
+  if (exit === 'SIGKILL') {
+    throw new AppError(
+      'unavailable',
+      `The ${verb} step was killed, most likely because the machine ran out of memory.`,
+      'Free memory on the machine, for example by unloading models, then try again.',
+    );
+  }
   const last = complaints.trim().split('\n').slice(-3).join(' ').slice(-300);
   throw new AppError('invalid', `The ${verb} step ended unexpectedly (${String(exit)}). ${last}`.trim());
 }
@@ -95,28 +107,34 @@ function readOutcome<T>(verb: string, text: string, complaints: string, exit: st
 /** The child's side of runChild. Ends the process. @param parent pid that the child must not outlive */
 export async function serveChild(parent: number, handler: (request: unknown) => Promise<unknown>): Promise<never> {
   dieWithParent(parent);
+  dieFirst();
   let outcome: Outcome;
   try {
     const { request, memoryBytes } = (await Bun.stdin.json()) as { request: unknown; memoryBytes: number };
     await limitMemory(memoryBytes);
     outcome = { result: await handler(request) };
   } catch (thrown) {
-    outcome = { failure: describe(thrown) };
+    outcome = describe(thrown);
   }
   // The native library may have printed to standard output too: the outcome is the last line.
   await Bun.write(Bun.stdout, `\n${JSON.stringify(outcome)}\n`);
   process.exit(0);
 }
 
-function describe(thrown: unknown): Failure {
-  if (thrown instanceof AppError) return { code: thrown.code, message: thrown.message, hint: thrown.hint };
+function describe(thrown: unknown): Outcome {
+  if (thrown instanceof AppError) {
+    return { failure: { code: thrown.code, message: thrown.message, hint: thrown.hint } };
+  }
   const message = messageOf(thrown);
   if (/out of memory|bad_alloc|Failed to allocate/i.test(message)) {
     return {
-      code: 'too_large',
-      message: 'Not enough memory for this step.',
-      hint: 'Raise the memory limit in the settings.',
+      failure: {
+        code: 'too_large',
+        message: 'Not enough memory for this step.',
+        hint: 'Raise the memory limit in the settings.',
+      },
     };
   }
-  return { code: 'invalid', message };
+  // Not the fault of what was worked on, as far as anybody knows.
+  return { unexpected: message };
 }

@@ -23,6 +23,7 @@ export interface RegistryOptions {
   uploadExpiryMs: number;
   /** Files in one archive or one import. */
   maxArchiveFiles?: number;
+  maxOpenUploads?: number;
 }
 
 /**
@@ -31,12 +32,14 @@ export interface RegistryOptions {
  */
 export async function openRegistry(options: RegistryOptions): Promise<Registry> {
   const { db, folder, inspect, maxUploadBytes, uploadExpiryMs, maxArchiveFiles = 10_000 } = options;
+  // A folder's files are uploaded one by one: two of the largest at once.
+  const { maxOpenUploads = 2 * maxArchiveFiles } = options;
   const place = { blobs: join(folder, 'blobs'), uploads: join(folder, 'uploads'), tmp: join(folder, 'tmp') };
   await rm(place.tmp, { recursive: true, force: true });
   for (const path of Object.values(place)) await mkdir(path, { recursive: true });
   await syncToDisk(folder);
   const blobs = new Blobs(db, place.blobs);
-  const uploads = new Uploads(db, place.uploads, { maxUploadBytes, uploadExpiryMs });
+  const uploads = new Uploads(db, place.uploads, { maxUploadBytes, uploadExpiryMs, maxOpen: maxOpenUploads });
   await blobs.sweep();
   await uploads.restore();
   const rows = new VersionRows(db);

@@ -10,20 +10,26 @@ import { asDiskFull, requireRoom, syncToDisk } from './disk.ts';
 import type { UploadRecord } from './registry.ts';
 
 const syncEveryBytes = 64 * 1024 * 1024;
+const expireEveryMs = 60_000;
 
 interface Upload extends UploadRecord {
   /** Someone writes to it, or it is being imported. */
   isBusy: boolean;
+  /** When it was created or last written to. */
+  touchedMs: number;
 }
 
 export interface UploadLimits {
   maxUploadBytes: number;
   /** How long an upload is kept after its last byte came. */
   uploadExpiryMs: number;
+  /** So that nobody fills memory and folder with empty ones. */
+  maxOpen: number;
 }
 
 export class Uploads {
   readonly #uploads = new Map<string, Upload>();
+  #expiredMs = 0;
 
   constructor(
     private readonly db: Database,
@@ -35,9 +41,12 @@ export class Uploads {
   async restore(): Promise<void> {
     const rows = this.db.query<{ id: string; bytes: number; created_at: string }, []>('SELECT * FROM uploads').all();
     for (const { id, bytes, created_at: createdAt } of rows) {
-      const received = statSync(this.#pathOf(id), { throwIfNoEntry: false })?.size ?? -1;
-      if (received < 0 || received > bytes) await this.#drop(id);
-      else this.#uploads.set(id, { id, bytes, received, createdAt, isBusy: false });
+      const file = statSync(this.#pathOf(id), { throwIfNoEntry: false });
+      if (!file || file.size > bytes) await this.#drop(id);
+      else {
+        const upload = { id, bytes, received: file.size, createdAt, isBusy: false, touchedMs: file.mtimeMs };
+        this.#uploads.set(id, upload);
+      }
     }
     for (const name of await readdir(this.folder)) {
       if (!this.#uploads.has(name)) await rm(join(this.folder, name), { recursive: true, force: true });
@@ -45,7 +54,10 @@ export class Uploads {
     await this.#dropExpired();
   }
 
-  /** @param isResumable false: known to its sender alone, so that it ends with this process */
+  /**
+   * @param isResumable false: known to its sender alone, so that it ends with this process
+   * @throws AppError invalid, too_large, or overloaded when too many are open
+   */
   async create(bytes: number, isResumable: boolean): Promise<UploadRecord> {
     const { maxUploadBytes } = this.limits;
     if (!Number.isSafeInteger(bytes) || bytes < 0) {
@@ -64,20 +76,31 @@ export class Uploads {
     }
     await this.#dropExpired();
     await requireRoom(this.folder, bytes);
+    if (this.#uploads.size >= this.limits.maxOpen) {
+      throw new AppError(
+        'overloaded',
+        `${this.limits.maxOpen} uploads are open, more are not taken.`,
+        'Import or remove those that are open, or wait until they expire; send many files as one archive.',
+      );
+    }
     const upload: Upload = {
       id: crypto.randomUUID(),
       bytes,
       received: 0,
       createdAt: new Date().toISOString(),
-      isBusy: false,
+      isBusy: true,
+      touchedMs: Date.now(),
     };
-    const file = await open(this.#pathOf(upload.id), 'wx', 0o600);
-    await file.close();
-    await syncToDisk(this.folder);
-    if (isResumable) {
-      this.db.run('INSERT INTO uploads (id, bytes, created_at) VALUES (?, ?, ?)', [upload.id, bytes, upload.createdAt]);
-    }
+    // Known before it is there, so that many at once are counted.
     this.#uploads.set(upload.id, upload);
+    try {
+      await this.#lay(upload, isResumable);
+    } catch (error) {
+      this.#uploads.delete(upload.id);
+      await rm(this.#pathOf(upload.id), { force: true });
+      throw error;
+    }
+    upload.isBusy = false;
     return recordOf(upload);
   }
 
@@ -102,6 +125,7 @@ export class Uploads {
         await file.truncate(upload.received);
         await receive(upload, file, body);
       } finally {
+        upload.touchedMs = Date.now();
         await file.close();
       }
       return recordOf(upload);
@@ -151,6 +175,14 @@ export class Uploads {
     for (const id of ids) await this.#drop(id);
   }
 
+  async #lay({ id, bytes, createdAt }: Upload, isResumable: boolean): Promise<void> {
+    const file = await open(this.#pathOf(id), 'wx', 0o600);
+    await file.close();
+    await syncToDisk(this.folder);
+    if (!isResumable) return;
+    this.db.run('INSERT INTO uploads (id, bytes, created_at) VALUES (?, ?, ?)', [id, bytes, createdAt]);
+  }
+
   #pathOf(id: string): string {
     return join(this.folder, id);
   }
@@ -182,10 +214,11 @@ export class Uploads {
   }
 
   async #dropExpired(): Promise<void> {
-    const oldest = Date.now() - this.limits.uploadExpiryMs;
-    for (const { id, isBusy } of this.#uploads.values()) {
-      const touched = statSync(this.#pathOf(id), { throwIfNoEntry: false })?.mtimeMs ?? 0;
-      if (!isBusy && touched < oldest) await this.#drop(id);
+    const now = Date.now();
+    if (now - this.#expiredMs < expireEveryMs) return;
+    this.#expiredMs = now;
+    for (const { id, isBusy, touchedMs } of this.#uploads.values()) {
+      if (!isBusy && touchedMs < now - this.limits.uploadExpiryMs) await this.#drop(id);
     }
   }
 }

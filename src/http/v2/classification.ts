@@ -21,11 +21,14 @@ const arrays = {
 
 type Values = InstanceType<(typeof arrays)[keyof typeof arrays]>;
 
+/** Each is a string of its own: millions of them would hold up everyone else for seconds. */
+const maxEntries = 100_000;
+
 /**
  * @param count how many classes; at most as many as there are
  * @param batched dimension 0 is the batch, and each of its rows has its own classes
  * @returns BYTES "value:index" or "value:index:label", shape [rows, count], or [count] when not batched
- * @throws AppError invalid when the output does not hold numbers
+ * @throws AppError invalid when the output does not hold numbers, or the answer would have too many entries
  */
 export function classify(
   output: TensorData,
@@ -45,6 +48,13 @@ export function classify(
   const rows = hasRows ? shape[0]! : 1;
   const width = rows === 0 ? 0 : values.length / rows;
   const top = Math.min(count, width);
+  if (rows * top > maxEntries) {
+    throw new AppError(
+      'invalid',
+      `class result for output '${name}' would have ${rows * top} entries, at most ${maxEntries} are given`,
+      'Ask for fewer classes, or take the tensor itself: leave out the classification parameter.',
+    );
+  }
   const texts: string[] = [];
   for (let row = 0; row < rows; row++) {
     const scores = values.subarray(row * width, (row + 1) * width);
@@ -60,6 +70,7 @@ export function classify(
 /** Indexes of the highest values, highest first, the lower index first among equals; NaN counts as lowest. */
 function highest(values: Values, top: number): number[] {
   if (top === 0) return [];
+  // The native sort of a typed array is as fast as a selection written here.
   const sorted = values.slice().sort();
   let numbers = sorted.length;
   while (numbers > 0 && Number.isNaN(sorted[numbers - 1])) numbers--;
@@ -70,8 +81,9 @@ function highest(values: Values, top: number): number[] {
   for (let i = 0; i < values.length; i++) {
     const value = values[i]!;
     if (value > lowest) above.push(i);
-    else if (value === lowest) equal.push(i);
-    else if (Number.isNaN(value)) rest.push(i);
+    else if (value === lowest) {
+      if (equal.length < top) equal.push(i);
+    } else if (Number.isNaN(value) && rest.length < top) rest.push(i);
   }
   above.sort((a, b) => (values[a]! > values[b]! ? -1 : values[a]! < values[b]! ? 1 : a - b));
   return [...above, ...equal, ...rest].slice(0, top);

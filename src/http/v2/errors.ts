@@ -24,8 +24,8 @@ export function errorResponse(thrown: unknown, path: string): Response {
     log('error', 'unexpected error', { path, error: thrown instanceof Error ? thrown.stack : String(thrown) });
     return refuse(500, 'Internal error');
   }
-  const headers: Record<string, string> = thrown.code === 'overloaded' ? { 'retry-after': '1' } : {};
-  return refuse(statusOf[thrown.code], withHint(thrown), headers);
+  const status = statusOf[thrown.code];
+  return refuse(status, withHint(thrown), status === 503 ? { 'retry-after': '1' } : {});
 }
 
 export function refuse(status: number, error: string, headers: Record<string, string> = {}): Response {

@@ -99,10 +99,13 @@ function isDataKey(json: Uint8Array, at: number): boolean {
   );
 }
 
-/** @param from behind the key @returns position behind the opening bracket; −1 if no array of numbers follows */
+/**
+ * @param from behind the string "data"
+ * @returns position behind the opening bracket; 0 if the string is no key; −1 if it is, but of no array of numbers
+ */
 function findArray(json: Uint8Array, from: number): number {
   let at = skipSpace(json, from);
-  if (json[at] !== 0x3a) return -1;
+  if (json[at] !== 0x3a) return 0;
   at = skipSpace(json, at + 1);
   if (json[at] !== 0x5b) return -1;
   const first = json[skipSpace(json, at + 1)]!;

@@ -118,6 +118,8 @@ function findRepository(plane: DataPlane, control: ModelControl, segments: strin
   if (kind !== 'models' || !model || segments.length !== 3) return undefined;
   if (action === 'unload') {
     return post(async (request) => {
+      // Here and below, because control would say in its own words that there is no such model.
+      plane.getModel(model);
       await readControl(request);
       await control.unload(model);
       return new Response();
@@ -125,6 +127,7 @@ function findRepository(plane: DataPlane, control: ModelControl, segments: strin
   }
   if (action !== 'load') return undefined;
   return post(async (request) => {
+    plane.getModel(model);
     const { parameters } = await readControl(request);
     for (const name of Object.keys(isObject(parameters) ? parameters : {})) {
       if (name !== 'config' && !name.startsWith('file:')) continue;
