@@ -28,7 +28,7 @@ busy() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 start() {
   local listen=127.0.0.1:8700
   if busy 8700; then listen=127.0.0.1:0; fi
-  dist/aimass serve --data "$data" --listen "$listen" 2>"$log" &
+  dist/aimass serve --data "$data" --listen "$listen" >>"$log" 2>&1 </dev/null &
   server=$!
   for _ in {1..200}; do
     url=$(sed -n 's/.*"message":"ready".*"listen":"\([^"]*\)".*/\1/p' "$log")

@@ -1,5 +1,5 @@
 // Builds each room once and ties them together; the only file that knows all of them.
-import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { accessSync, chmodSync, constants, mkdirSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
@@ -49,7 +49,7 @@ const hour = 3_600_000;
 export async function openAppliance(config: Config, { nvmlPath }: ApplianceParts = {}): Promise<Appliance> {
   setLogLevel(config.logLevel);
   setLibraryPath(config.cudaPath);
-  mkdirSync(config.data, { recursive: true, mode: 0o700 });
+  makeDataFolder(config.data);
   const unlock = takeLock(join(config.data, 'lock'));
   const db = openDatabase(join(config.data, 'aimass.db'));
   const runFolder = openRunFolder();
@@ -99,7 +99,10 @@ export async function openAppliance(config: Config, { nvmlPath }: ApplianceParts
   url = `http://${listeners[0].url.host}`;
   const restored = supervisor.restore();
   // Last: a driver may take its time to answer.
-  const watch = watchDevices({ nvmlPath, ownPids: () => new Set(supervisor.instances().map(({ pid }) => pid)) });
+  const watch = watchDevices({
+    nvmlPath,
+    ownPids: () => new Set(supervisor.instances().flatMap(({ pid }) => pid ?? [])),
+  });
 
   return {
     url,
@@ -121,6 +124,19 @@ export async function openAppliance(config: Config, { nvmlPath }: ApplianceParts
       unlock();
     },
   };
+}
+
+function makeDataFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    accessSync(path, constants.R_OK | constants.W_OK);
+  } catch (error) {
+    throw new AppError(
+      'unavailable',
+      `The data folder ${path} cannot be used: ${messageOf(error)}`,
+      'Name a folder that this user may write to with --data, or have it made: sudo install -d -o "$USER" FOLDER',
+    );
+  }
 }
 
 function renderMachine(watch: DeviceWatch, supervisor: Supervisor): string {

@@ -67,6 +67,7 @@ export function createServer({ control, config, v2Handler, metrics }: ServerPart
   });
   const document = createDocument(api.routes, control.info().version);
   const pages: Record<string, ((request: Request) => Response) | undefined> = {
+    '/': () => new Response(null, { status: 302, headers: { location: '/docs' } }),
     '/healthz': () => new Response('ok\n'),
     '/metrics': () => plain(metrics(), 'text/plain; version=0.0.4; charset=utf-8'),
     '/openapi.json': () => plain(JSON.stringify(document), 'application/json'),

@@ -46,8 +46,8 @@ export class Gateway implements DataPlane {
     if (route && (route.state === 'ready' || route.state === 'starting')) return route;
     throw new AppError(
       'unavailable',
-      notReady({ model: name, version: wanted ?? 'any' }),
-      route?.reason || `Load it first: aimass load ${name}`,
+      notReady({ model: name, version: wanted }),
+      route?.reason || `Load it first: aimass load ${name}${version === undefined ? '' : `:${version}`}`,
     );
   }
 

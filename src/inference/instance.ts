@@ -60,9 +60,15 @@ export class Instance {
     return { id: `${this.options.id}.${this.generation}`, socketPath: this.socketPath, device: this.options.device };
   }
 
+  /** What log lines say it is. */
+  private get label() {
+    const { id, model, version } = this.options;
+    return { model, version, instance: id };
+  }
+
   /** Ends the process by force; it is replaced. */
   kill(reason: string): void {
-    log('warn', 'runner killed', { instance: this.options.id, pid: this.pid, reason });
+    log('warn', 'runner killed', { ...this.label, pid: this.pid, reason });
     this.reason = reason;
     this.child?.kill('SIGKILL');
   }
@@ -144,7 +150,7 @@ export class Instance {
     this.state = 'ready';
     this.reason = '';
     this.failedStarts = 0;
-    log('info', 'runner ready', { instance: this.options.id, pid: this.pid });
+    log('info', 'runner ready', { ...this.label, pid: this.pid });
     this.changed();
   }
 
@@ -155,7 +161,7 @@ export class Instance {
     const wasReady = this.state === 'ready';
     const lastWords = this.logLines.slice(-3).join(' ').slice(-500);
     this.reason = [this.reason || `The process ended (${exit}).`, lastWords].filter(Boolean).join(' ');
-    log('warn', 'runner ended', { instance: this.options.id, exit, reason: this.reason });
+    log('warn', 'runner ended', { ...this.label, exit, reason: this.reason });
     if (!wasReady && fault === 'runner' && ++this.failedStarts >= maxFailedStarts) {
       this.state = 'failed';
     } else {
@@ -186,7 +192,7 @@ export class Instance {
   private addLogLine(line: string): void {
     this.logLines.push(line);
     if (this.logLines.length > keptLogLines) this.logLines.shift();
-    log('info', 'runner says', { instance: this.options.id, line });
+    log('info', 'runner says', { ...this.label, line });
   }
 }
 

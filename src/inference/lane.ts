@@ -374,6 +374,6 @@ export class Lane {
 }
 
 /** "… is not at ready state", as the protocol's clients know it. */
-export function notReady(route: { model: string; version: number | 'any' }): string {
-  return `Request for model '${route.model}' version ${route.version} is not at ready state`;
+export function notReady({ model, version }: { model: string; version: number | null }): string {
+  return `Request for model '${model}'${version === null ? '' : ` version ${version}`} is not at ready state`;
 }

@@ -40,8 +40,8 @@ export interface InstanceStatus {
   id: string;
   model: string;
   version: number;
-  /** 0 while the process is being replaced. */
-  pid: number;
+  /** Absent while the process is being replaced. */
+  pid?: number;
   state: InstanceState;
   /** Why it is not ready; empty when it is. */
   reason: string;
@@ -108,6 +108,7 @@ export class Supervisor implements ModelControl {
       this.options.source.setLoaded(name, wanted, true);
       this.options.source.setCurrent(name, wanted);
       this.publish();
+      log('info', 'version answers', { model: name, version: wanted, before });
       if (before !== null && before !== wanted) await this.takeDown(name, before);
     });
   }
@@ -144,7 +145,7 @@ export class Supervisor implements ModelControl {
         id: instance.options.id,
         model: instance.options.model,
         version: instance.options.version,
-        pid: instance.pid ?? 0,
+        pid: instance.pid,
         state: instance.state,
         reason: instance.reason,
         device: instance.options.device,
@@ -252,6 +253,7 @@ export class Supervisor implements ModelControl {
       await Promise.race([this.options.drained(name, version), Bun.sleep(this.options.drainTimeoutMs)]);
       await Promise.all(loaded.instances.map((instance) => instance.stop()));
       this.loaded.delete(key);
+      log('info', 'version unloaded', { model: name, version });
       rmSync(loaded.folder, { recursive: true, force: true });
     }
     this.publish();

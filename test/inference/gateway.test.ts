@@ -199,7 +199,7 @@ test('a killed runner is replaced and no request is lost; another model does not
   await using serving = await openServing({ m: [loops], other: [addOne] });
   const { gateway, supervisor } = serving;
   await Promise.all([supervisor.load('m'), supervisor.load('other')]);
-  const pidOf = (model: string) => supervisor.instances().find((each) => each.model === model)!.pid;
+  const pidOf = (model: string) => supervisor.instances().find((each) => each.model === model)!.pid!;
   const [before, otherBefore] = [pidOf('m'), pidOf('other')];
   const answers = Promise.all(
     Array.from({ length: 6 }, (_, i) =>
@@ -325,7 +325,7 @@ test('unloading ends the processes, and loading again serves', async () => {
   expect(pids.length).toBe(2);
   await supervisor.unload('m');
   expect(supervisor.instances()).toEqual([]);
-  for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow();
+  for (const pid of pids) expect(() => process.kill(pid!, 0)).toThrow();
   expect(await codeOf((async () => gateway.getRoute('m'))())).toContain('is not at ready state');
   await supervisor.load('m');
   expect(await gateway.infer(gateway.getRoute('m'), { inputs: [image] }, readFloats)).toEqual(first);

@@ -51,14 +51,16 @@ export function deviceRoutes({ control }: ApiContext) {
 /** An instance is where it was put, or where the driver sees its process. */
 export function viewDevice(device: Device, instances: readonly InstanceStatus[]): DeviceView {
   const usedByPid = new Map(device.reading.processes.map(({ pid, usedBytes }) => [pid, usedBytes]));
-  const here = instances.filter(({ device: place, pid }) => pid !== 0 && (place === device.id || usedByPid.has(pid)));
+  const here = instances.filter(
+    ({ device: place, pid }) => pid !== undefined && (place === device.id || usedByPid.has(pid)),
+  );
   return {
     ...device,
     instances: here.map(({ id, model, version, pid, rssBytes }) => ({
       id,
       model,
       version,
-      usedBytes: usedByPid.get(pid) ?? (device.kind === 'cpu' ? rssBytes : 0),
+      usedBytes: usedByPid.get(pid!) ?? (device.kind === 'cpu' ? rssBytes : 0),
     })),
   };
 }

@@ -18,7 +18,8 @@ export interface ApiRoute {
 }
 
 export function createApi(context: ApiContext) {
-  const app = new Elysia({ normalize: false })
+  // Hosts on an intranet may have names of three letters, where Elysia would look for the path too far on.
+  const app = new Elysia({ normalize: false, handler: { standardHostname: false } })
     .onError({ as: 'global' }, ({ error, request }) => {
       const { pathname } = new URL(request.url);
       const failure = asAppError(error, () => allowedMethods(app.routes, pathname));

@@ -181,7 +181,7 @@ export const schemas = {
         id: text,
         model: text,
         version: count,
-        pid: count,
+        'pid?': { type: 'integer', minimum: 1, description: 'Absent while the process is being replaced.' },
         state,
         reason: { type: 'string', description: 'Why it is not ready; empty when it is.' },
         device: text,

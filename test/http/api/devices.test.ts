@@ -27,7 +27,7 @@ describe.skipIf(!hasCompiler)('devices (need cc)', () => {
     const pushed = await appliance.ask('POST', '/api/v1/models/m/versions?filename=m.onnx', addScalar(1), headers);
     expect(pushed.status).toBe(201);
     const { body } = await appliance.ask<{ instances: InstanceStatus[] }>('GET', '/api/v1/instances');
-    pid = body.instances[0]!.pid;
+    pid = body.instances[0]!.pid!;
   });
   afterAll(async () => {
     await appliance[Symbol.asyncDispose]();

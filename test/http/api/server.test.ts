@@ -155,3 +155,12 @@ test('health and metrics', async () => {
   expect((await appliance.ask('GET', '/metrics')).headers.get('content-type')).toContain('version=0.0.4');
   expect((await appliance.ask('POST', '/healthz')).status).toBe(404);
 });
+
+test('a host whose name is short reaches every route', async () => {
+  await using appliance = await startAppliance();
+  for (const host of ['x', 'nas', 'x.y', 'nas:8700']) {
+    const { status } = await appliance.ask('GET', '/api/v1/models', undefined, { host });
+    expect(status).toBe(200);
+  }
+  expect((await appliance.fetch('/', { redirect: 'manual' })).headers.get('location')).toBe('/docs');
+});
