@@ -2,6 +2,7 @@
 // the two. Knows neither HTTP nor where instances come from.
 import { AppError } from '../error.ts';
 import type { TensorData } from '../types.ts';
+import { stayAwake } from './attention.ts';
 import { planOutput, sliceRows } from './batch-tensors.ts';
 import { checkCall, type CheckedCall } from './check.ts';
 import { type BatchOutput, type BatchSpec, Link } from './link.ts';
@@ -234,6 +235,7 @@ export class Lane {
     this.inFlight++;
     try {
       link.start(batch, this.plan(batch));
+      stayAwake();
     } catch (error) {
       this.settle(batch, (request) => this.refuse(request, error));
     }
@@ -264,6 +266,7 @@ export class Lane {
     countExecution(this.counters, batch.rows, this.batchSizes, shared);
     const split = this.route.serving.maxBatchSize > 0 && batch.requests.length > 1;
     let row = 0;
+    stayAwake();
     this.settle(batch, (request) => {
       const times = { queueNs: batch.dispatchedNs - request.startedNs, ...shared };
       try {
