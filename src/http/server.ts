@@ -160,9 +160,7 @@ function createLoad() {
 
 function refuse(error: AppError, pathname: string, id: string): Response {
   const isProtocol = pathname === '/v2' || pathname.startsWith('/v2/');
-  const response = isProtocol ? v2ErrorResponse(error, pathname) : errorResponse(error, id);
-  if (error.code === 'unavailable') response.headers.set('retry-after', '1');
-  return response;
+  return isProtocol ? v2ErrorResponse(error, pathname) : errorResponse(error, id);
 }
 
 function plain(body: string, type: string, headers: Record<string, string> = {}): Response {

@@ -99,7 +99,6 @@ export interface SessionOptions {
   /** Intra-op threads; 0: one for each core. */
   threads: number;
   nativeFolder: string;
-  executionProviders?: string[];
   /** The CPU computes what this one cannot; "cpu" if absent. */
   provider?: ProviderName;
   /** Which GPU among those that CUDA shows to this process; 0 if absent. */
@@ -130,7 +129,7 @@ export function openSession(path: string, options: SessionOptions): Session {
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
     logSeverityLevel: severityFatal,
-    executionProviders: options.executionProviders ?? providerList(options),
+    executionProviders: providerList(options),
     enableProfiling: options.profilePrefix !== undefined,
     profileFilePrefix: options.profilePrefix ?? '',
     // Waiting threads sleep: several instances share the cores, and spinning ones would steal from each other.

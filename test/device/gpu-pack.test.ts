@@ -240,7 +240,7 @@ with zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_DEFLATED) as z:
     // The bridge is complete enough for ONNX Runtime to go on to the CUDA library, which then offers no provider.
     const script = `
       const { openSession } = await import(${JSON.stringify(join(import.meta.dir, '../../src/inference/session.ts'))});
-      const options = { threads: 1, nativeFolder: process.argv[1], executionProviders: ['cuda'] };
+      const options = { threads: 1, nativeFolder: process.argv[1], provider: 'cuda' };
       try { openSession('/nonexistent.onnx', options); } catch {}`;
     const path = { LD_LIBRARY_PATH: cuda, ORT_DISABLE_TELEMETRY: '1' };
     const child = Bun.spawn([process.execPath, '-e', script, folder], {
