@@ -9,6 +9,7 @@ export const errorCodes = [
   'too_large',
   'unsupported',
   'overloaded',
+  'throttled',
   'timeout',
   'unavailable',
   'model_failed',
@@ -20,11 +21,15 @@ export type ErrorCode = (typeof errorCodes)[number];
 export class AppError extends Error {
   override name = 'AppError';
 
-  /** @param hint what to do next, for the person who reads it */
+  /**
+   * @param hint what to do next, for the person who reads it
+   * @param retryAfterS when to try again, where that is known
+   */
   constructor(
     readonly code: ErrorCode,
     message: string,
     readonly hint?: string,
+    readonly retryAfterS?: number,
   ) {
     super(message);
   }

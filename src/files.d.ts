@@ -19,3 +19,9 @@ declare module '*.css' {
   const text: string;
   export default text;
 }
+
+// Scripts of the pages are imported as text, to be served as they are.
+declare module '*.js' {
+  const text: string;
+  export default text;
+}

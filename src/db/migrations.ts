@@ -2,6 +2,8 @@
 // A step that was released is never edited again; a change is a new step.
 import models from './001-models.sql' with { type: 'text' };
 import footprints from './002-footprints.sql' with { type: 'text' };
+import placement from './003-placement.sql' with { type: 'text' };
+import access from './004-access.sql' with { type: 'text' };
 
 export interface Migration {
   name: string;
@@ -11,4 +13,6 @@ export interface Migration {
 export const migrations: readonly Migration[] = [
   { name: '001-models', sql: models },
   { name: '002-footprints', sql: footprints },
+  { name: '003-placement', sql: placement },
+  { name: '004-access', sql: access },
 ];

@@ -11,6 +11,7 @@ export const statusOf: Record<ErrorCode, number> = {
   too_large: 413,
   unsupported: 415,
   overloaded: 503,
+  throttled: 429,
   timeout: 504,
   unavailable: 503,
   model_failed: 500,
@@ -36,5 +37,12 @@ export function errorBody(thrown: unknown, requestId: string): ErrorBody {
 export function errorResponse(thrown: unknown, requestId: string, headers: Record<string, string> = {}): Response {
   const body = errorBody(thrown, requestId);
   const status = statusOf[body.error.code];
-  return Response.json(body, { status, headers: { ...(status === 503 && { 'retry-after': '1' }), ...headers } });
+  return Response.json(body, { status, headers: { ...retryAfter(thrown, status), ...headers } });
+}
+
+/** When to come back, where that helps: a second at least. */
+export function retryAfter(thrown: unknown, status: number): Record<string, string> {
+  if (status !== 503 && status !== 429) return {};
+  const seconds = thrown instanceof AppError ? thrown.retryAfterS : undefined;
+  return { 'retry-after': String(Math.max(1, Math.ceil(seconds ?? 1))) };
 }

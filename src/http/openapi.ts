@@ -51,6 +51,8 @@ const tags = [
   { name: 'Inference', description: 'Send tensors, get tensors: the Open Inference Protocol v2.' },
   { name: 'Models', description: 'Import, serve and remove models and their versions.' },
   { name: 'Uploads', description: 'Send large files in parts that may be resumed.' },
+  { name: 'Placement', description: 'Where models run: wishes, memory, decisions and their reasons.' },
+  { name: 'Access', description: 'Who may do what: users, sessions, API keys, and the trail of what was done.' },
   { name: 'Appliance', description: 'The server, its processes, its templates, its health.' },
 ];
 
@@ -63,6 +65,7 @@ const errorMeanings: Record<keyof typeof statusOf, string> = {
   too_large: 'Over a limit of the settings, or the disk is full.',
   unsupported: 'Not supported here.',
   overloaded: 'Too many requests are waiting; try again after Retry-After.',
+  throttled: 'Your key sends too many requests; try again after Retry-After.',
   timeout: 'It took longer than allowed.',
   unavailable: 'Not ready or overloaded; try again after Retry-After.',
   model_failed: 'The model failed while it computed.',
@@ -73,6 +76,9 @@ const parameterMeanings: Record<string, { description: string; schema: JsonSchem
   name: { description: 'Model.', schema: { type: 'string', maxLength: 128 }, example: 'faces' },
   version: { description: 'Version number.', schema: { type: 'integer', minimum: 1 }, example: 1 },
   id: { description: 'Upload.', schema: { type: 'string' }, example: '5e1c2a9e-6f0b-4c3d-9d57-2a41b7f0c8aa' },
+  user: { description: "User's id.", schema: { type: 'string' }, example: '0b8f1d34-63a1-4f0e-9a55-7f0d7a3c2e11' },
+  session: { description: 'Session.', schema: { type: 'string' }, example: 'c1a7e0de-2f4b-4a7c-8d1e-5b9f6a3e4d22' },
+  key: { description: "API key's id.", schema: { type: 'string' }, example: 'p3Xb9Qe7LmZk' },
   template: { description: 'Template.', schema: { type: 'string' }, example: 'face-detection' },
 };
 

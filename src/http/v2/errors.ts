@@ -1,6 +1,7 @@
 // What went wrong, as the Open Inference Protocol says it: {"error": "…"} and a status.
 import { AppError, type ErrorCode } from '../../error.ts';
 import { log } from '../../log.ts';
+import { retryAfter } from '../errors.ts';
 
 const statusOf: Record<ErrorCode, number> = {
   invalid: 400,
@@ -12,6 +13,7 @@ const statusOf: Record<ErrorCode, number> = {
   too_large: 413,
   unsupported: 501,
   overloaded: 503,
+  throttled: 429,
   timeout: 503,
   unavailable: 503,
   model_failed: 500,
@@ -25,7 +27,7 @@ export function errorResponse(thrown: unknown, path: string): Response {
     return refuse(500, 'Internal error');
   }
   const status = statusOf[thrown.code];
-  return refuse(status, withHint(thrown), status === 503 ? { 'retry-after': '1' } : {});
+  return refuse(status, withHint(thrown), retryAfter(thrown, status));
 }
 
 export function refuse(status: number, error: string, headers: Record<string, string> = {}): Response {
