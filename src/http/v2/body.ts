@@ -24,18 +24,15 @@ export const jsonLengthHeader = 'inference-header-content-length';
 
 const nothing = new Uint8Array(0);
 
-/** @throws AppError invalid, too_large, unsupported */
-export async function readBody(request: Request, limits: V2Limits): Promise<RequestBody> {
+/** All of a body, inflated if it was compressed. @throws AppError invalid, too_large, unsupported */
+export function readBytes(request: Request, limits: V2Limits): Promise<Uint8Array> {
   const { headers } = request;
-  const jsonLength = headers.get(jsonLengthHeader);
   const coding = headers.get('content-encoding');
   const declared = headers.get('content-length');
   if (declared !== null && Number(declared) > limits.maxBodyBytes)
     throw tooLarge('the request body', limits.maxBodyBytes);
-
-  let bytes = declared === null ? await readCounted(request, limits.maxBodyBytes) : await request.bytes();
-  if (coding !== null) bytes = await decompress(bytes, coding, limits.maxInflatedBytes);
-  return splitBody(bytes, jsonLength, limits.maxJsonBytes);
+  const sent = declared === null ? readCounted(request, limits.maxBodyBytes) : request.bytes();
+  return coding === null ? sent : sent.then((bytes) => decompress(bytes, coding, limits.maxInflatedBytes));
 }
 
 /** Only for tiny requests without tensors. @throws AppError invalid, too_large */
@@ -43,7 +40,8 @@ export async function readSmallBody(request: Request, maxBytes: number): Promise
   return decodeUtf8(await readCounted(request, maxBytes));
 }
 
-function splitBody(bytes: Uint8Array, jsonLength: string | null, maxJsonBytes: number): RequestBody {
+/** @param jsonLength value of `jsonLengthHeader` @throws AppError invalid, too_large */
+export function splitBody(bytes: Uint8Array, jsonLength: string | null, maxJsonBytes: number): RequestBody {
   let length = bytes.length;
   if (jsonLength !== null) {
     length = /^\d{1,15}$/.test(jsonLength) ? Number(jsonLength) : Infinity;
@@ -56,7 +54,8 @@ function splitBody(bytes: Uint8Array, jsonLength: string | null, maxJsonBytes: n
     if (length === 0) return { json: undefined, binary: bytes };
   }
   if (length > maxJsonBytes) throw tooLarge('the JSON of the request', maxJsonBytes);
-  return { json: bytes.subarray(0, length), binary: length === bytes.length ? nothing : bytes.subarray(length) };
+  if (length === bytes.length) return { json: bytes, binary: nothing };
+  return { json: bytes.subarray(0, length), binary: bytes.subarray(length) };
 }
 
 /** A chunked body says its size only by ending. */

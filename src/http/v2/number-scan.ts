@@ -142,27 +142,27 @@ function scanNumbers(json: Uint8Array, start: number, used: number): number {
   let count = used;
   let at = start;
   for (;;) {
-    if (isSpace(json[at]!)) at = skipSpace(json, at);
+    if (json[at]! <= 0x20) at = skipSpace(json, at);
     const negative = json[at] === minus;
     if (negative) at++;
     const first = at;
     // 32-bit arithmetic, which wraps: numbers of more than nine digits are read again below.
     let mantissa = 0;
-    let digit = (json[at]! - zero) | 0;
-    while (digit >= 0 && digit <= 9) {
+    let digit = json[at]! ^ zero;
+    while (digit < 10) {
       mantissa = (Math.imul(mantissa, 10) + digit) | 0;
-      digit = (json[++at]! - zero) | 0;
+      digit = json[++at]! ^ zero;
     }
     let digits = at - first;
     // JSON has neither a number without digits nor one with leading zeros.
-    if (digits === 0 || (digits > 1 && json[first] === zero)) return -1;
+    if (digits !== 1 && (digits === 0 || json[first] === zero)) return -1;
     let exponent = 0;
     if (json[at] === point) {
       const fraction = ++at;
-      digit = (json[at]! - zero) | 0;
-      while (digit >= 0 && digit <= 9) {
+      digit = json[at]! ^ zero;
+      while (digit < 10) {
         mantissa = (Math.imul(mantissa, 10) + digit) | 0;
-        digit = (json[++at]! - zero) | 0;
+        digit = json[++at]! ^ zero;
       }
       if (at === fraction) return -1;
       exponent = fraction - at;
@@ -172,20 +172,20 @@ function scanNumbers(json: Uint8Array, start: number, used: number): number {
       if (digits > mostDigits) return -1;
       mantissa = wideMantissa(json, first, at);
     }
-    if (json[at] === 0x65 || json[at] === 0x45) {
+    if ((json[at]! | 0x20) === 0x65) {
       exponent += readExponent(json, at + 1);
       at = exponentEnd;
     }
-    // Also when there was no exponent to read: NaN fails both.
-    if (!(exponent >= -22 && exponent <= 22)) return -1;
+    // Also when there was no exponent to read.
+    if (exponent < -22 || exponent > 22) return -1;
     const size = exponent < 0 ? mantissa / powers[-exponent]! : mantissa * powers[exponent]!;
     if (count === values.length) values = growScratch();
     values[count++] = negative ? -size : size;
-    if (isSpace(json[at]!)) at = skipSpace(json, at);
-    if (json[at] === bracket) break;
-    if (json[at] !== comma) return -1;
+    if (json[at]! <= 0x20) at = skipSpace(json, at);
+    if (json[at] !== comma) break;
     at++;
   }
+  if (json[at] !== bracket) return -1;
   scannedTo = at + 1;
   return count;
 }
@@ -200,13 +200,15 @@ function wideMantissa(json: Uint8Array, first: number, end: number): number {
 }
 
 let exponentEnd = 0;
+/** Any exponent that is left to JSON.parse. An integer like the others: with NaN all exponents would be doubles. */
+const anotherExponent = 999;
 
-/** @param from behind the "e" @returns NaN if no digits follow; where it ends is left in exponentEnd */
+/** @param from behind the "e" @returns anotherExponent if no digits follow; where it ends is left in exponentEnd */
 function readExponent(json: Uint8Array, from: number): number {
   const signed = json[from] === minus || json[from] === plus;
   let at = signed ? from + 1 : from;
-  let value = at < json.length && isDigit(json[at]!) ? 0 : Number.NaN;
-  for (; isDigit(json[at]!); at++) value = value * 10 + (json[at]! - zero);
+  let value = isDigit(json[at]!) ? 0 : anotherExponent;
+  for (; isDigit(json[at]!); at++) value = Math.min(value * 10 + (json[at]! - zero), anotherExponent);
   exponentEnd = at;
   return json[from] === minus ? -value : value;
 }

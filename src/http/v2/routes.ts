@@ -2,7 +2,8 @@
 // Works from a data plane alone; knows neither the registry nor who is asking.
 import { AppError } from '../../error.ts';
 import type { DataPlane, ModelControl } from '../../inference/plane.ts';
-import { jsonLengthHeader, readBody, readSmallBody, type V2Limits } from './body.ts';
+import { setSecurityHeaders } from '../security-headers.ts';
+import { jsonLengthHeader, readBytes, readSmallBody, splitBody, type V2Limits } from './body.ts';
 import { chooseCoding, compress } from './compress.ts';
 import { describeConfig, describeModel, describeRepository, describeStatistics, serverMetadata } from './describe.ts';
 import { errorResponse, refuse } from './errors.ts';
@@ -19,12 +20,16 @@ type Handler = (
 
 interface Route {
   method: 'GET' | 'POST';
-  answer: (request: Request) => Response | Promise<Response>;
+  answer: (request: Request, path: string) => Response | Promise<Response>;
 }
 
 /** Index and load requests carry a few settings, no tensors. */
 const maxControlBytes = 1024 * 1024;
-const jsonInit = { headers: { 'content-type': 'application/json' } };
+/** Of names without escapes. */
+const inferencePath = /^\/v2\/models\/([^/%]+)(?:\/versions\/([^/%]+))?\/infer$/;
+/** What nearly every answer says, made once: Bun copies a Headers several times as fast as it fills one. */
+const jsonHeaders = new Headers({ 'content-type': 'application/json' });
+setSecurityHeaders(jsonHeaders, 0);
 
 /** @returns a handler that answers undefined when the path is none of /v2 */
 export function createV2(plane: DataPlane, control: ModelControl, limits: V2Limits): Handler {
@@ -47,13 +52,15 @@ export function createV2(plane: DataPlane, control: ModelControl, limits: V2Limi
   return (request, { pathname }) => {
     if (!pathname.startsWith('/v2') || (pathname.length > 3 && pathname[3] !== '/')) return undefined;
     try {
+      const target = request.method === 'POST' ? inferencePath.exec(pathname) : null;
+      if (target) return infer(plane, limits, request, pathname, target[1]!, target[2]);
       const route = find(pathname);
       if (!route) return refuse(404, 'Not Found');
       const method = request.method === 'HEAD' ? 'GET' : request.method;
       if (method !== route.method) {
         return refuse(405, 'Method Not Allowed', { allow: route.method === 'GET' ? 'GET, HEAD' : 'POST' });
       }
-      const answer = route.answer(request);
+      const answer = route.answer(request, pathname);
       return answer instanceof Response ? answer : answer.catch((error: unknown) => failed(request, pathname, error));
     } catch (error) {
       return failed(request, pathname, error);
@@ -83,10 +90,11 @@ function findModel(plane: DataPlane, limits: V2Limits, segments: string[]): Rout
   const isVersioned = segments[1] === 'versions';
   const [action, ...rest] = segments.slice(isVersioned ? 3 : 1);
   if (rest.length > 0 || (isVersioned && segments.length < 3)) return undefined;
-  const version = (): number | undefined => (isVersioned ? parseVersion(segments[2]!) : undefined);
+  const versionText = isVersioned ? segments[2] : undefined;
+  const version = (): number | undefined => findVersion(versionText);
   switch (action) {
     case 'infer':
-      return { method: 'POST', answer: (request) => infer(plane, limits, request, model, version()) };
+      return { method: 'POST', answer: (request, path) => infer(plane, limits, request, path, model, versionText) };
     case undefined:
       return get(() => Response.json(describeModel(plane.getModel(model), plane.getRoute(model, version()))));
     case 'config':
@@ -142,36 +150,45 @@ function findRepository(plane: DataPlane, control: ModelControl, segments: strin
   });
 }
 
+/** Answers its errors itself: on the hot path each promise counts. */
 async function infer(
   plane: DataPlane,
   limits: V2Limits,
   request: Request,
+  path: string,
   model: string,
-  version: number | undefined,
+  versionText: string | undefined,
 ): Promise<Response> {
-  // Before the body is read: nobody should have to send a large body to hear that the name is wrong.
-  plane.getModel(model);
-  const maxTensorBytes = limits.maxJsonTensorBytes ?? limits.maxJsonBytes;
-  const { json, binary } = await readBody(request, limits);
-  // After it: the version that answers may have changed meanwhile. From here to infer nothing waits.
-  const route = plane.getRoute(model, version);
-  const decoded =
-    json === undefined ? decodeRawRequest(route, binary) : decodeRequest(model, json, binary, maxTensorBytes);
-  const call = {
-    inputs: decoded.inputs,
-    outputs: decoded.outputs?.map(({ name }) => name),
-    priority: decoded.priority,
-    timeoutUs: decoded.timeoutUs,
-    signal: request.signal,
-  };
-  const body = await plane.infer(route, call, (outputs) => encodeResponse(route, decoded, outputs, maxTensorBytes));
-  const accept = request.headers.get('accept-encoding');
-  return accept === null ? plainResponse(body) : negotiatedResponse(body, accept);
+  try {
+    const version = findVersion(versionText);
+    // Before the body is read: nobody should have to send a large body to hear that the name is wrong.
+    plane.getModel(model);
+    const { headers } = request;
+    const maxTensorBytes = limits.maxJsonTensorBytes ?? limits.maxJsonBytes;
+    const bytes = await readBytes(request, limits);
+    const { json, binary } = splitBody(bytes, headers.get(jsonLengthHeader), limits.maxJsonBytes);
+    // After it: the version that answers may have changed meanwhile. From here to infer nothing waits.
+    const route = plane.getRoute(model, version);
+    const decoded =
+      json === undefined ? decodeRawRequest(route, binary) : decodeRequest(model, json, binary, maxTensorBytes);
+    const call = {
+      inputs: decoded.inputs,
+      outputs: decoded.outputs?.map(({ name }) => name),
+      priority: decoded.priority,
+      timeoutUs: decoded.timeoutUs,
+      signal: request.signal,
+    };
+    const body = await plane.infer(route, call, (outputs) => encodeResponse(route, decoded, outputs, maxTensorBytes));
+    const accept = headers.get('accept-encoding');
+    return accept === null ? plainResponse(body) : await negotiatedResponse(body, accept);
+  } catch (error) {
+    return failed(request, path, error);
+  }
 }
 
 function plainResponse({ content, jsonBytes }: InferBody): Response {
   return jsonBytes === undefined
-    ? new Response(content, jsonInit)
+    ? new Response(content, { headers: jsonHeaders })
     : new Response(content, { headers: headersOf(jsonBytes) });
 }
 
@@ -183,7 +200,7 @@ async function negotiatedResponse(body: InferBody, accept: string): Promise<Resp
 }
 
 function headersOf(jsonBytes: number | undefined): Record<string, string> {
-  if (jsonBytes === undefined) return jsonInit.headers;
+  if (jsonBytes === undefined) return { 'content-type': 'application/json' };
   return { 'content-type': 'application/octet-stream', [jsonLengthHeader]: String(jsonBytes) };
 }
 
@@ -203,7 +220,8 @@ async function readControl(request: Request): Promise<JsonObject> {
   return body;
 }
 
-function parseVersion(text: string): number {
+function findVersion(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
   const version = /^\d{1,15}$/.test(text) ? Number(text) : 0;
   if (version > 0) return version;
   throw new AppError(
