@@ -68,8 +68,9 @@ step 'Going on'
 if [[ -n $keep ]]; then
   cat <<TEXT
 The server keeps running (process $server, log in $log). Stop it with: kill $server
+  Web admin   $(dist/aimass setup-link --data "$data" 2>/dev/null || echo "$url")
   API page    $url/docs
-  Ask again   curl -H 'Content-Type: image/jpeg' --data-binary @$photo $url/v1/models/faces/predict
+  Ask again   curl --unix-socket $data/aimass.sock -H 'Content-Type: image/jpeg' --data-binary @$photo http://localhost/v1/models/faces/predict
   All models  dist/aimass models --data $data
 TEXT
   disown "$server"

@@ -1,9 +1,11 @@
 // Builds each room once and ties them together; the only file that knows all of them.
-import { accessSync, chmodSync, constants, mkdirSync, rmSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
 import { templates } from '../models/catalogue.ts';
+import { type Access, openAccess } from './access/access.ts';
+import { parseNetworks } from './access/networks.ts';
 import type { Config } from './config.ts';
 import { takeLock } from './db/lock.ts';
 import { openDatabase } from './db/open.ts';
@@ -11,8 +13,11 @@ import { examineMachine, type Finding } from './device/doctor.ts';
 import { packOptions, type PackStatus } from './device/gpu-pack.ts';
 import { type DeviceWatch, watchDevices } from './device/watch.ts';
 import { AppError, messageOf } from './error.ts';
+import { openSingleSignOn } from './http/admin/sso.ts';
 import type { Control } from './http/api/control.ts';
+import { type SettingSources, viewSettings } from './http/api/settings.ts';
 import { renderDeviceMetrics } from './http/device-metrics.ts';
+import { Gate } from './http/gate.ts';
 import { createServer } from './http/server.ts';
 import { renderInferenceMetrics } from './http/v2/nv-metrics.ts';
 import { createV2 } from './http/v2/routes.ts';
@@ -21,17 +26,22 @@ import { openRunFolder } from './inference/shared-memory.ts';
 import { Supervisor } from './inference/supervisor.ts';
 import { runChild, setLibraryPath } from './job/child.ts';
 import { limitTurns } from './job/turns.ts';
+import { listen } from './listen.ts';
 import { log, setLogLevel } from './log.ts';
+import { createTraffic, type Traffic } from './monitor/traffic.ts';
 import { prepareNative } from './native.ts';
+import { createInstanceControl, createPlacementControl, createPlacing, type Placing } from './placing.ts';
 import type { ImportRequest, Inspect, Registry } from './registry/registry.ts';
 import { openRegistry } from './registry/store.ts';
-import { parseListen } from './setting-text.ts';
+import { openTls } from './tls.ts';
 import type { VersionRecord } from './types.ts';
 import { runtimeVersion, version } from './version.ts';
 
 export interface Appliance {
   /** Address that it listens on, "http://HOST:PORT". */
   url: string;
+  /** One-time link with which the first administrator is made; absent once there is one. */
+  setupUrl?: string;
   /** Resolves when every version that should be loaded is ready or has failed. */
   restored: Promise<void>;
   /** Refuses new requests, lets those in flight finish, ends all children. */
@@ -41,16 +51,25 @@ export interface Appliance {
 export interface ApplianceParts {
   /** NVIDIA's management library; by default as the dynamic loader finds it. */
   nvmlPath?: string;
+  /** Where each setting comes from; without one it is the default. */
+  sources?: SettingSources;
+  /** How often the certificate is looked at; see openTls. */
+  certificateEveryMs?: number;
 }
 
 const hour = 3_600_000;
 
 /** @throws AppError conflict when another server uses the data folder, unavailable when it cannot listen */
-export async function openAppliance(config: Config, { nvmlPath }: ApplianceParts = {}): Promise<Appliance> {
+export async function openAppliance(
+  config: Config,
+  { nvmlPath, sources = {}, certificateEveryMs }: ApplianceParts = {},
+): Promise<Appliance> {
   setLogLevel(config.logLevel);
   setLibraryPath(config.cudaPath);
   makeDataFolder(config.data);
   const unlock = takeLock(join(config.data, 'lock'));
+  const tls = await openTls(config, certificateEveryMs);
+  const singleSignOn = await openSingleSignOn(config);
   const db = openDatabase(join(config.data, 'aimass.db'));
   const runFolder = openRunFolder();
   const layoutFolder = join(config.data, 'run');
@@ -67,36 +86,61 @@ export async function openAppliance(config: Config, { nvmlPath }: ApplianceParts
     maxUploadBytes: config.maxUploadBytes,
     uploadExpiryMs: config.uploadExpiryHours * hour,
   });
+  const access = openAccess(db);
   const gateway = new Gateway({
     folder: runFolder,
     requestTimeoutMs: config.requestTimeoutMs,
     maxQueueSize: config.maxQueueSize,
     runTimeoutMs: config.runTimeoutMs,
     onHung: (instance) => supervisor.killInstance(instance, `no answer after ${config.runTimeoutMs} ms`),
+    coldWaitMs: config.coldWaitMs,
+    onWanted: (name, number) => supervisor.wake(name, number),
   });
+  const placing = createPlacing({ config, db, native, watch: () => watch, nvmlPath });
   const supervisor = new Supervisor({
+    ...placing,
     source: registry,
     folder: layoutFolder,
     runFolder,
-    nativeFolder: () => native,
     loadTimeoutMs: config.loadTimeoutMs,
     drainTimeoutMs: config.drainTimeoutMs,
-    threads: config.threads || availableParallelism(),
+    coldWaitMs: config.coldWaitMs,
+    cores: config.threads || availableParallelism(),
+    activity: () => gateway.activity(),
     publish: (table) => gateway.apply(table),
-    drained: (name, version) => gateway.drained(name, version),
+    drained: (name, number) => gateway.drained(name, number),
+    released: (name, number, address) => gateway.released(name, number, address),
   });
 
   // Known once it listens; with port 0 the system chooses.
   let url = `http://${config.listen}`;
-  const control = createControl({ config, registry, gateway, supervisor, watch: () => watch, url: () => url });
+  const traffic = createTraffic(() => gateway.statistics());
+  const stopping = new AbortController();
+  const control = createControl({
+    config,
+    sources,
+    registry,
+    access,
+    gateway,
+    supervisor,
+    placing,
+    traffic,
+    stopping: stopping.signal,
+    watch: () => watch,
+    url: () => url,
+  });
   const server = createServer({
     control,
     config,
     v2Handler: createV2(gateway, supervisor, config),
-    metrics: () => renderInferenceMetrics(gateway.statistics()) + renderMachine(watch, supervisor),
+    access,
+    gate: new Gate({ access, openTo: networksOf(config.openTo), trustedProxies: networksOf(config.trustedProxies) }),
+    metricsTo: networksOf(config.metricsTo),
+    singleSignOn,
+    metrics: () => renderInferenceMetrics(gateway.statistics()) + renderMachine(watch, supervisor, placing),
   });
-  const listeners = listen(config, server.fetch);
-  url = `http://${listeners[0].url.host}`;
+  const listeners = listen(config, server.fetch, tls);
+  url = listeners.url;
   const restored = supervisor.restore();
   // Last: a driver may take its time to answer.
   const watch = watchDevices({
@@ -104,21 +148,28 @@ export async function openAppliance(config: Config, { nvmlPath }: ApplianceParts
     ownPids: () => new Set(supervisor.instances().flatMap(({ pid }) => pid ?? [])),
   });
 
+  const setupUrl = access.setup.isSetUp()
+    ? undefined
+    : `${config.publicUrl || url}/setup?token=${access.setup.issueToken()}`;
   return {
     url,
+    setupUrl,
     restored,
     async close() {
       server.drain();
+      stopping.abort();
       // First the answers, then their way through the network: a slow reader may still be taking a large one.
-      const finished = server.idle().then(() => Promise.all(listeners.map((each) => each.stop())));
+      tls?.close();
+      const finished = server.idle().then(() => listeners.stop());
       await Promise.race([finished, Bun.sleep(config.drainTimeoutMs)]);
-      await Promise.all(listeners.map((each) => each.stop(true)));
+      await listeners.stop(true);
       watch.close();
+      traffic.close();
       await supervisor.stop();
       gateway.close();
       await registry.close();
+      access.close();
       db.close();
-      rmSync(join(config.data, 'aimass.sock'), { force: true });
       rmSync(layoutFolder, { recursive: true, force: true });
       rmSync(runFolder, { recursive: true, force: true });
       unlock();
@@ -139,10 +190,22 @@ function makeDataFolder(path: string): void {
   }
 }
 
-function renderMachine(watch: DeviceWatch, supervisor: Supervisor): string {
+/** @throws AppError invalid */
+function networksOf(text: string) {
+  return parseNetworks(
+    text
+      .split(',')
+      .map((range) => range.trim())
+      .filter(Boolean),
+  );
+}
+
+function renderMachine(watch: DeviceWatch, supervisor: Supervisor, { decisions }: Placing): string {
   return renderDeviceMetrics({
     devices: watch.devices(),
+    accounts: supervisor.fleet.accounts(),
     instances: supervisor.instances(),
+    decisions: decisions.totals(),
     residentBytes: process.memoryUsage.rss(),
     startedSeconds: performance.timeOrigin / 1000,
     version,
@@ -178,41 +241,22 @@ function inspectInChild(config: Config, native: Promise<string>): Inspect {
     );
 }
 
-/** Listens on the network address and, for the CLI of this machine's administrator, on a socket in the data folder. */
-function listen(config: Config, fetch: ReturnType<typeof createServer>['fetch']) {
-  const { hostname, port } = parseListen(config.listen);
-  const socketPath = join(config.data, 'aimass.sock');
-  rmSync(socketPath, { force: true });
-  // Bodies are limited route by route; uploads are streamed.
-  const common = { fetch, maxRequestBodySize: Number.MAX_SAFE_INTEGER };
-  try {
-    // The longest that Bun takes: a request may wait and compute for that long without a byte on its connection.
-    const network = Bun.serve({ ...common, idleTimeout: 255, hostname, port });
-    // Without a limit for this machine's own commands. bun-types does not know idleTimeout here; Bun does, and cuts the
-    // connection after 10 s otherwise (server.timeout has no effect on a unix socket).
-    const endless = { ...common, unix: socketPath, idleTimeout: 0 };
-    const local = Bun.serve(endless as { unix: string } & typeof common);
-    chmodSync(socketPath, 0o600);
-    return [network, local] as const;
-  } catch (error) {
-    throw new AppError(
-      'unavailable',
-      `Cannot listen on ${config.listen}: ${messageOf(error)}`,
-      'Choose another address with --listen, or stop what uses this one.',
-    );
-  }
-}
-
 interface ControlParts {
   config: Config;
+  sources: SettingSources;
   registry: Registry;
+  access: Access;
   gateway: Gateway;
   supervisor: Supervisor;
+  placing: Placing;
+  traffic: Traffic;
+  stopping: AbortSignal;
   watch(): DeviceWatch;
   url(): string;
 }
 
-function createControl({ config, registry, gateway, supervisor, watch, url }: ControlParts): Control {
+function createControl(parts: ControlParts): Control {
+  const { config, sources, registry, access, gateway, supervisor, placing, traffic, stopping, watch, url } = parts;
   const startedAt = new Date().toISOString();
 
   async function importModels(
@@ -239,15 +283,29 @@ function createControl({ config, registry, gateway, supervisor, watch, url }: Co
 
   return {
     registry,
+    access,
     plane: gateway,
+    placement: createPlacementControl({
+      placing,
+      supervisor,
+      newest(name) {
+        const { versions } = registry.getModel(name);
+        return registry.getVersion(name, versions.at(-1)!);
+      },
+    }),
     importModels,
     load: (name, number) => supervisor.load(name, number),
     unload: (name, number) => supervisor.unload(name, number),
     removeModel: (name) => supervisor.change(name, () => registry.removeModel(name)),
     removeVersion: (name, number) => supervisor.change(name, () => registry.removeVersion(name, number)),
-    instances: () => supervisor.instances(),
+    ...createInstanceControl(placing, supervisor),
+    traffic,
+    stopping,
     machine() {
-      const devices = watch().devices();
+      // Those that models may use, and those that they may not.
+      const seen = watch().devices();
+      const usable = placing.devices();
+      const devices = [...usable, ...seen.filter(({ id }) => !usable.some((device) => device.id === id))];
       const { topology: host, nvmlProblem, faults } = watch();
       return { devices, host, ...(nvmlProblem && { problem: nvmlProblem.message }), faults };
     },
@@ -289,6 +347,7 @@ function createControl({ config, registry, gateway, supervisor, watch, url }: Co
         throw error;
       }
     },
-    info: () => ({ version, startedAt, listen: url(), dataFolder: config.data }),
+    settings: () => viewSettings({ config, sources }),
+    info: () => ({ version, startedAt, listen: config.publicUrl || url(), dataFolder: config.data }),
   };
 }

@@ -1,159 +1,21 @@
-// Every setting in one table: its default, how its text is read and what it is for. The only reader of the
-// environment and of the settings file. Precedence: flag, variable, file, default.
+// The settings as they are on this machine: read from flags, variables and the settings file, in that order, and shown to
+// people. The only reader of the environment and of the settings file. The settings themselves are in settings.ts.
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 
 import { AppError, messageOf } from './error.ts';
-import type { LogLevel } from './log.ts';
+import { findNearest, gibibyte, mebibyte } from './setting-text.ts';
 import {
-  duration,
-  filled,
-  findNearest,
-  folders,
-  gibibyte,
-  mebibyte,
-  oneOf,
-  parseListen,
-  serverUrl,
-  size,
-  whole,
-} from './setting-text.ts';
+  type Config,
+  type SettingName,
+  settingNames,
+  settings,
+  type SettingSource,
+  type Surroundings,
+} from './settings.ts';
 
-export interface Config {
-  /** Absolute path of the folder that holds everything the appliance keeps. */
-  data: string;
-  /** Settings file that was read; "" if there is none. */
-  config: string;
-  /** "HOST:PORT"; see parseListen. */
-  listen: string;
-  logLevel: LogLevel;
-  requestTimeoutMs: number;
-  loadTimeoutMs: number;
-  runTimeoutMs: number;
-  drainTimeoutMs: number;
-  inspectTimeoutMs: number;
-  inspectMemoryMb: number;
-  maxUploadBytes: number;
-  uploadExpiryHours: number;
-  maxBodyBytes: number;
-  maxJsonBytes: number;
-  maxJsonTensorBytes: number;
-  maxInflatedBytes: number;
-  maxQueueSize: number;
-  threads: number;
-  /** Absolute folders, separated by colons; "" for none. */
-  cudaPath: string;
-  /** URL of the server that the commands talk to; "": the unix socket in the data folder. */
-  server: string;
-  /** Secret; never print it. */
-  key: string;
-}
-
-export type SettingName = keyof Config;
-export type SettingSource = 'flag' | 'variable' | 'file' | 'default';
-
-interface Setting<T> {
-  fallback: T | ((surroundings: Surroundings) => T);
-  parse: (text: string) => T;
-  /** The default in words, where it depends on the machine. */
-  fallbackText?: string;
-  help: string;
-  /** Used by the commands that talk to a server, and ignored by `serve`. */
-  client?: boolean;
-}
-
-const logLevels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
-
-const settings: { [K in SettingName]: Setting<Config[K]> } = {
-  data: {
-    fallback: defaultDataFolder,
-    parse: (text) => resolve(filled(text)),
-    fallbackText: '/var/lib/aimass as root, else ~/.local/share/aimass',
-    help: 'Folder that holds models, the database and the socket.',
-  },
-  config: {
-    fallback: '',
-    parse: (text) => resolve(filled(text)),
-    fallbackText: 'aimass.toml in the data folder, if it exists',
-    help: 'Settings file (TOML).',
-  },
-  listen: {
-    fallback: '127.0.0.1:8700',
-    parse: (text) => (parseListen(text), text),
-    help: 'Address and port to serve on. Anyone who reaches it may use it: there are no users yet.',
-  },
-  logLevel: {
-    fallback: 'info',
-    parse: oneOf(logLevels),
-    help: 'debug, info, warn or error. debug logs every request.',
-  },
-  requestTimeoutMs: {
-    fallback: 60_000,
-    parse: duration(1),
-    help: 'Longest time a request may take when it names no timeout itself.',
-  },
-  loadTimeoutMs: { fallback: 120_000, parse: duration(1), help: 'Longest time an instance may take to start.' },
-  runTimeoutMs: {
-    fallback: 60_000,
-    parse: duration(1),
-    help: 'A batch that computes longer is taken as hung and its instance is replaced.',
-  },
-  drainTimeoutMs: { fallback: 30_000, parse: duration(0), help: 'At shutdown, how long running requests may finish.' },
-  inspectTimeoutMs: { fallback: 120_000, parse: duration(1), help: 'Longest time to look at an uploaded model.' },
-  inspectMemoryMb: {
-    fallback: 4096,
-    parse: whole(64, 16 * 1024 ** 2),
-    help: 'Memory in MiB that looking at an uploaded model may take beyond its weights.',
-  },
-  maxUploadBytes: { fallback: 64 * gibibyte, parse: size(1), help: 'Largest file that may be uploaded.' },
-  uploadExpiryHours: {
-    fallback: 24,
-    parse: whole(1, 24 * 365),
-    help: 'Hours after which an unfinished upload is removed.',
-  },
-  maxBodyBytes: { fallback: 256 * mebibyte, parse: size(1024), help: 'Largest body of an inference request.' },
-  maxJsonBytes: { fallback: 64 * mebibyte, parse: size(1024), help: 'Largest JSON part of a request.' },
-  maxJsonTensorBytes: {
-    fallback: 64 * mebibyte,
-    parse: size(1024),
-    help: 'Largest tensor, in binary form, that is read or written as JSON.',
-  },
-  maxInflatedBytes: { fallback: 512 * mebibyte, parse: size(1024), help: 'Largest compressed body once inflated.' },
-  maxQueueSize: {
-    fallback: 1024,
-    parse: whole(1, 1_000_000),
-    help: 'Requests that may wait for one version, unless it sets its own limit.',
-  },
-  threads: {
-    fallback: 0,
-    parse: whole(0, 4096),
-    help: 'Cores that all instances may use together; 0 is all of them.',
-  },
-  cudaPath: {
-    fallback: ({ env }) => folders(env.LD_LIBRARY_PATH ?? ''),
-    parse: folders,
-    fallbackText: 'LD_LIBRARY_PATH',
-    help: "Folders, separated by colons, that are searched for CUDA's libraries before the system's.",
-  },
-  server: {
-    fallback: '',
-    parse: serverUrl,
-    fallbackText: 'the socket in the data folder',
-    help: 'URL of the server that the commands talk to.',
-    client: true,
-  },
-  key: { fallback: '', parse: filled, help: 'API key that the commands send.', client: true },
-};
-
-export const settingNames = Object.keys(settings) as SettingName[];
-
-export interface Surroundings {
-  env: Record<string, string | undefined>;
-  /** Text of a file; undefined if there is none. */
-  readFile: (path: string) => string | undefined;
-  isRoot: boolean;
-}
+export { settingNames };
+export type { Config, SettingName, SettingSource, Surroundings };
 
 /** The real environment and file system, for the one caller that starts the program. */
 export function readSurroundings(): Surroundings {
@@ -250,9 +112,18 @@ export function configTable(): SettingRow[] {
   });
 }
 
+/** Whether the value must not be shown. */
+export function isSecret(name: SettingName): boolean {
+  return settings[name].isSecret ?? false;
+}
+
+function hasFlag(name: SettingName): boolean {
+  return !isSecret(name) || (settings[name].client ?? false);
+}
+
 /** A value as a person would write it; a secret is only said to be set. */
 export function formatSetting(name: SettingName, value: string | number): string {
-  if (name === 'key') return value ? '(set)' : '';
+  if (isSecret(name)) return value ? '(set)' : '';
   if (typeof value === 'string') return value;
   if (name.endsWith('Bytes')) {
     if (value % gibibyte === 0) return `${value / gibibyte}GiB`;
@@ -265,8 +136,8 @@ export function formatSetting(name: SettingName, value: string | number): string
 /** The settings as a Markdown table, for README.md. */
 export function renderSettingsMarkdown(): string {
   const rows = configTable().map(
-    ({ flag, variable, key, fallback, help }) =>
-      `| \`${flag}\` | \`${variable}\` | \`${key}\` | ${fallback || 'none'} | ${help} |`,
+    ({ name, flag, variable, key, fallback, help }) =>
+      `| ${hasFlag(name) ? `\`${flag}\`` : '–'} | \`${variable}\` | \`${key}\` | ${fallback || 'none'} | ${help} |`,
   );
   return [
     '| flag | variable | in aimass.toml | default | what it is |',
@@ -294,6 +165,10 @@ function readFlags(argv: readonly string[]): Partial<Record<SettingName, string>
     const equals = argument.indexOf('=');
     const flag = equals < 0 ? argument : argument.slice(0, equals);
     const name = getKnown(flag, flagOf, 'setting');
+    if (!hasFlag(name)) {
+      const hint = `Set ${variableOf(name)}, or ${keyOf(name)} in the settings file.`;
+      throw new AppError('invalid', `${flag} is no flag: everybody on this machine could read it.`, hint);
+    }
     const value = equals < 0 ? argv[++i] : argument.slice(equals + 1);
     if (value === undefined) throw new AppError('invalid', `${flag} needs a value.`, settings[name].help);
     texts[name] = value;
@@ -339,12 +214,4 @@ function getKnown(spelling: string, spell: (name: SettingName) => string, kind: 
     `unknown ${kind} '${shown}'${where}${nearest ? `: did you mean '${nearest.replace(/^--/, '')}'?` : ''}`,
     "'aimass config' lists all settings.",
   );
-}
-
-function defaultDataFolder({ env, isRoot }: Surroundings): string {
-  // systemd may name several folders, separated by colons.
-  const state = env.STATE_DIRECTORY?.split(':')[0];
-  if (state) return state;
-  if (isRoot) return '/var/lib/aimass';
-  return join(env.XDG_DATA_HOME || join(env.HOME || homedir(), '.local', 'share'), 'aimass');
 }

@@ -1,6 +1,6 @@
 // The few system calls that Bun has no API for. Linux x86-64 and arm64.
 import { dlopen, ptr } from 'bun:ffi';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 
 const PR_SET_PDEATHSIG = 1;
 const SIGKILL = 9;
@@ -21,6 +21,8 @@ function open() {
     recv: { args: ['i32', 'ptr', 'u64', 'i32'], returns: 'i64' },
     sched_yield: { args: [], returns: 'i32' },
     posix_fallocate: { args: ['i32', 'i64', 'i64'], returns: 'i32' },
+    sched_setaffinity: { args: ['i32', 'u64', 'ptr'], returns: 'i32' },
+    _exit: { args: ['i32'], returns: 'void' },
   }).symbols;
 }
 
@@ -40,6 +42,25 @@ export function dieFirst(): void {
   } catch {
     // Some containers forbid it; it is a preference, not a need.
   }
+}
+
+/**
+ * Lets the threads of this process, and those that they will start, run on these cores only.
+ * @param cores numbers as the kernel counts them. @returns false when this process may use none of them
+ */
+export function bindToCores(cores: readonly number[]): boolean {
+  const mask = new Uint8Array(8 * Math.ceil((Math.max(0, ...cores) + 1) / 64));
+  for (const core of cores) mask[core >> 3]! |= 1 << (core & 7);
+  // The call is for one thread, and Bun has several already.
+  const threads = readdirSync('/proc/self/task').map(Number);
+  const bound = threads.map((id) => libc().sched_setaffinity(id, BigInt(mask.length), ptr(mask)) === 0);
+  return bound[threads.indexOf(process.pid)]!;
+}
+
+/** Ends this process without the clean-up of native libraries, which may wait for a device that does not answer. */
+export function exitNow(code: number): never {
+  libc()._exit(code);
+  throw new Error('_exit returned');
 }
 
 /**

@@ -15,5 +15,5 @@ if (verb === 'runner') {
   await serveChild(Number(rest[1]), findJobHandler(rest[0] ?? ''));
 } else {
   const { runCli } = await import('./cli/cli.ts');
-  process.exit(await runCli(argv, { serve: async (config) => (await import('./serve.ts')).serve(config) }));
+  process.exit(await runCli(argv, { serve: async (loaded) => (await import('./serve.ts')).serve(loaded) }));
 }

@@ -1,23 +1,28 @@
 // Runs the appliance as a service: start, tell systemd, stop on a signal. Resolves with the exit code.
 import { openAppliance } from './app.ts';
-import type { Config } from './config.ts';
+import type { LoadedConfig } from './config.ts';
 import { messageOf } from './error.ts';
 import { log } from './log.ts';
 import { parseListen } from './setting-text.ts';
 import { createNotifier } from './systemd.ts';
 import { version } from './version.ts';
 
-export async function serve(config: Config): Promise<number> {
+export async function serve({ config, sources }: LoadedConfig): Promise<number> {
   const stop = Promise.withResolvers<string>();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.resolve(signal));
   const notifier = createNotifier();
-  const appliance = await openAppliance(config);
+  const appliance = await openAppliance(config, { sources });
   const startupMs = Math.round(performance.now());
   log('info', 'ready', { version, listen: appliance.url, data: config.data, startupMs });
   if (isLoopback(config.listen)) {
     log('info', 'only this machine can connect: start with --listen 0.0.0.0:8700 to serve the network');
-  } else {
-    log('warn', 'everyone on the network can use and change everything here: there are no users and keys yet');
+  } else if (config.tls === 'off' && config.trustedProxies === '') {
+    log('warn', 'passwords and keys cross the network in the clear: set tls, or put a proxy in front (docs/tls.md)');
+  }
+  if (appliance.setupUrl) {
+    log('info', 'nobody owns this server yet: open the link once to make its first administrator', {
+      setup: appliance.setupUrl,
+    });
   }
   notifier.ready();
   appliance.restored.catch((error) => log('error', 'models not restored', { reason: messageOf(error) }));

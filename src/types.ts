@@ -264,3 +264,7 @@ export interface ModelRecord {
   /** Version that answers when a client names none; null: the model is unloaded. */
   current: number | null;
 }
+
+/** Which WebGPU adapters are used: those of GPUs that the system names, whatever Vulkan has, or none. */
+export const adapterModes = ['auto', 'on', 'off'] as const;
+export type AdapterMode = (typeof adapterModes)[number];

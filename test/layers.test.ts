@@ -7,7 +7,7 @@ const root = join(import.meta.dir, '..');
 
 /** Rooms by layer, lowest first. A room imports from itself and from lower layers. */
 const layers: string[][] = [
-  ['error', 'log', 'metrics', 'config', 'setting-text', 'types', 'version', 'files'],
+  ['error', 'log', 'metrics', 'config', 'settings', 'setting-text', 'types', 'version', 'files'],
   ['libc', 'native-embedded'],
   ['native', 'systemd'],
   ['db'],
@@ -15,7 +15,9 @@ const layers: string[][] = [
   ['inference', 'task'],
   ['monitor', 'release', 'evaluate', 'train', 'convert'],
   ['http', 'cli'],
-  ['app', 'jobs'],
+  ['placing', 'jobs', 'tls'],
+  ['listen'],
+  ['app'],
   ['serve'],
   ['main'],
 ];

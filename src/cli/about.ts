@@ -1,5 +1,12 @@
 // Commands about this program: help, version and settings. They need no server.
-import { configTable, formatSetting, type LoadedConfig, type SettingName, type SettingRow } from '../config.ts';
+import {
+  configTable,
+  formatSetting,
+  isSecret,
+  type LoadedConfig,
+  type SettingName,
+  type SettingRow,
+} from '../config.ts';
 import { version } from '../version.ts';
 import { commonOptions, flagOf, usageOf } from './arguments.ts';
 import { getCommand } from './cli.ts';
@@ -42,9 +49,8 @@ function settingAnswer({ name, flag, variable, key }: SettingRow, { config, sour
   return { value: valueOf(name, config), source: sources[name], flag, variable, key };
 }
 
-/** The key itself is never shown. */
 function valueOf(name: SettingName, config: LoadedConfig['config']): string | number {
-  return name === 'key' ? formatSetting(name, config.key) : config[name];
+  return isSecret(name) ? formatSetting(name, config[name]) : config[name];
 }
 
 function describeSource({ name, flag, variable }: SettingRow, { config, sources }: LoadedConfig): string {

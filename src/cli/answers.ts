@@ -1,6 +1,7 @@
 // What the server's API answers, as far as the commands read it.
 import type { CpuTopology } from '../device/cpu.ts';
 import type { Device } from '../device/device.ts';
+import type { Account } from '../device/ledger.ts';
 import type { VersionState } from '../inference/routing.ts';
 import type { InstanceStatus } from '../inference/supervisor.ts';
 import type { TaskAnswer } from '../task/predict.ts';
@@ -43,6 +44,7 @@ export type InstanceAnswer = InstanceStatus;
 
 export interface DeviceAnswer extends Device {
   instances: { id: string; model: string; version: number; usedBytes: number }[];
+  memory?: Omit<Account, 'deviceId' | 'others'>;
 }
 
 export interface DevicesAnswer {

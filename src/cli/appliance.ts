@@ -1,25 +1,54 @@
 // Commands about the appliance: its processes, and the models that are built in.
-import type { InstanceAnswer, TemplateAnswer } from './answers.ts';
+import type { PlacementOverview, VersionPlacement } from '../device/placement-views.ts';
+import type { DevicesAnswer, InstanceAnswer, TemplateAnswer } from './answers.ts';
 import type { Invocation } from './command.ts';
+import { titleOf } from './devices.ts';
 import { describeImported, requestImport } from './importing.ts';
-import { type Column, formatBytes, formatTime, indent, renderTable, wrap } from './text.ts';
+import { describeMemory } from './placement.ts';
+import { type Column, formatTime, indent, renderTable, wrap } from './text.ts';
 
-export async function listInstances({ client, report }: Invocation): Promise<void> {
-  const answer = await client().get<{ instances: InstanceAnswer[] }>('/api/v1/instances');
-  const columns: Column<InstanceAnswer>[] = [
+export async function listInstances({ client: connect, report }: Invocation): Promise<void> {
+  const client = connect();
+  const [{ instances }, { versions }, { devices }] = await Promise.all([
+    client.get<{ instances: InstanceAnswer[] }>('/api/v1/instances'),
+    client.get<PlacementOverview>('/api/v1/placement'),
+    client.get<DevicesAnswer>('/api/v1/devices'),
+  ]);
+  const titles = new Map(devices.map((device) => [device.id, titleOf(device)]));
+  const columns: Column<Row>[] = [
     { title: 'MODEL', cell: ({ model, version }) => `${model}:${version}` },
     { title: 'STATE', cell: ({ state, reason }) => (reason ? `${state}: ${reason}` : state) },
-    { title: 'DEVICE', cell: ({ device }) => device },
-    { title: 'PID', cell: ({ pid }) => String(pid || '–'), isRight: true },
-    { title: 'MEMORY', cell: ({ rssBytes }) => formatBytes(rssBytes), isRight: true },
-    { title: 'RESTARTS', cell: ({ restarts }) => String(restarts), isRight: true },
-    { title: 'SINCE', cell: ({ startedAt }) => formatTime(startedAt) },
+    { title: 'DEVICE', cell: ({ device }) => (device === undefined ? '–' : (titles.get(device) ?? device)) },
+    { title: 'PID', cell: ({ pid = '–' }) => String(pid), isRight: true },
+    { title: 'PROVIDER', cell: ({ provider = '–' }) => provider },
+    {
+      title: 'MEMORY',
+      cell: ({ heldBytes: bytes, measured = false }) => (bytes ? describeMemory({ bytes, measured }) : '–'),
+      isRight: true,
+    },
+    { title: 'RESTARTS', cell: ({ restarts = '–' }) => String(restarts), isRight: true },
+    { title: 'SINCE', cell: ({ startedAt }) => (startedAt === undefined ? '–' : formatTime(startedAt)) },
   ];
-  await report.answer(answer, () =>
-    answer.instances.length > 0
-      ? renderTable(columns, answer.instances, report.terminal.width)
-      : "Nothing is served. 'aimass load NAME' starts it.",
-  );
+  await report.answer({ instances, versions }, () => {
+    const { width } = report.terminal;
+    const rows: Row[] = [...instances, ...versions.filter(({ instances: count }) => count === 0).map(bareRow)];
+    if (rows.length === 0) return "Nothing is served. 'aimass load NAME' starts it.";
+    const reasons = versions.filter(({ reason }) => reason).map(describeShortage);
+    return [renderTable(columns, rows, width), ...reasons.map((line) => wrap(line, width))].join('\n');
+  });
+}
+
+/** An instance, or a version that has none. */
+type Row = Pick<InstanceAnswer, 'model' | 'version'> &
+  Partial<Omit<InstanceAnswer, 'state'>> & { state: VersionPlacement['state'] | InstanceAnswer['state'] };
+
+function bareRow({ model, version, state }: VersionPlacement): Row {
+  return { model, version, state };
+}
+
+function describeShortage({ model, version, instances, wanted, reason }: VersionPlacement): string {
+  const count = wanted > 1 ? `, ${instances} of ${wanted} instances` : '';
+  return `${model}:${version}${count}: ${reason}`;
 }
 
 export async function listTemplates({ client, report }: Invocation): Promise<void> {

@@ -1,6 +1,6 @@
 // The command line: finds the command, runs it and turns what goes wrong into a message and an exit code. Commands and
 // all that they need are loaded when they run.
-import { type Config, loadConfig, type LoadedConfig, readSurroundings, type Surroundings } from '../config.ts';
+import { loadConfig, type LoadedConfig, readSurroundings, type Surroundings } from '../config.ts';
 import { AppError } from '../error.ts';
 import { findNearest } from '../setting-text.ts';
 import { parseArguments } from './arguments.ts';
@@ -11,7 +11,7 @@ import { openTerminal } from './terminal.ts';
 
 export interface CliParts {
   /** Runs the server until it is told to stop. @returns the exit code */
-  serve: (config: Config) => Promise<number>;
+  serve: (loaded: LoadedConfig) => Promise<number>;
   terminal?: Terminal;
   surroundings?: Surroundings;
 }
@@ -41,7 +41,7 @@ async function runCommand(argv: readonly string[], terminal: Terminal, { serve, 
   }
   const around = surroundings ?? readSurroundings();
   const settings = () => readSettings(flags, around);
-  if (!command.load) return await serve(settings().config);
+  if (!command.load) return await serve(settings());
   const run = await command.load();
   const { Client } = await import('./client.ts');
   const client = () => new Client(settings().config);

@@ -33,11 +33,21 @@ const serving: Command[] = [
     name: 'instances',
     alias: 'ps',
     operands: [],
-    summary: 'List the processes that serve models',
+    summary: 'List what serves models, where, and the memory that it holds',
+    details: ['Memory is measured (✓) or still estimated (≈). A version that is cold is started when it is asked for.'],
     options: [],
     takes: ofClients,
     examples: ['aimass ps'],
     load: async () => (await import('./appliance.ts')).listInstances,
+  },
+  {
+    name: 'decisions',
+    operands: ['[NAME]'],
+    summary: 'Say what was decided about instances lately, and why',
+    options: [],
+    takes: ofClients,
+    examples: ['aimass decisions', 'aimass decisions digits --json'],
+    load: async () => (await import('./placement.ts')).listDecisions,
   },
 ];
 
@@ -111,6 +121,40 @@ const models: Command[] = [
     load: async () => (await import('./models.ts')).unload,
   },
   {
+    name: 'place',
+    operands: ['NAME[:VERSION]'],
+    summary: 'Show or change where a model may run, or say what would happen',
+    details: [
+      'Without an option it shows the settings. What is not named stays as it is. --preview changes nothing: it says how ' +
+        'the model can run here, where it would start now, what would end for it, or why it finds no room.',
+    ],
+    options: [
+      { name: 'min', value: 'N', help: 'Instances that always run; 0: it is started when it is asked for.' },
+      { name: 'max', value: 'N', help: 'Most instances.' },
+      {
+        name: 'device',
+        value: 'ID[,ID]',
+        help: "Only on these devices; any: on all. 'aimass devices' shows their ids.",
+      },
+      { name: 'class', value: 'TEXT', help: 'Only on devices of this name; any: of every name.' },
+      { name: 'provider', value: 'NAME', help: 'tensorrt, cuda, webgpu or cpu; auto: the best one that works.' },
+      { name: 'one-per-device', value: 'yes|no', help: 'Never two instances on one device.' },
+      { name: 'strategy', value: 'NAME', help: 'spread: where most memory is free; pack: where it fills best.' },
+      { name: 'priority', value: 'N', help: '0 to 100; higher goes first.' },
+      { name: 'pin', value: 'yes|no', help: 'Its instances are never evicted.' },
+      { name: 'min-free', value: 'SIZE', help: 'Memory that must stay free on its device, such as 2GiB.' },
+      {
+        name: 'keep-alive',
+        value: 'TIME',
+        help: 'Idle instances above --min end after it, such as 10m; none: when room is needed.',
+      },
+      { name: 'preview', help: 'Only say what would happen, and why.' },
+    ],
+    takes: ofClients,
+    examples: ['aimass place digits --min 1 --pin yes', 'aimass place digits --provider cuda --preview'],
+    load: async () => (await import('./placement.ts')).place,
+  },
+  {
     name: 'rm',
     operands: ['NAME[:VERSION]'],
     summary: 'Remove a model with all its versions, or one version',
@@ -180,6 +224,90 @@ const templates: Command[] = [
   },
 ];
 
+const access: Command[] = [
+  {
+    name: 'setup-link',
+    operands: [],
+    summary: 'Show a new link that makes the first administrator; while there is none',
+    options: [],
+    takes: ofClients,
+    examples: ['aimass setup-link'],
+    load: async () => (await import('./users.ts')).showSetupLink,
+  },
+  {
+    name: 'users',
+    operands: ['[add|set|disable|enable|remove|reset|unlock]', '[NAME]'],
+    summary: 'List, add and change users',
+    details: [
+      'Without a verb it lists them. add and reset print a one-time link with which the user chooses a password. unlock ' +
+        'ends the wait after failed sign-ins. Roles: administrator, reviewer, owner, viewer.',
+    ],
+    options: [
+      { name: 'role', value: 'ROLE', help: 'With add and set: what the user may do.' },
+      { name: 'yes', help: 'With remove: do not ask.' },
+    ],
+    takes: ofClients,
+    examples: ['aimass users', 'aimass users add grace --role owner', 'aimass users reset grace'],
+    load: async () => (await import('./users.ts')).users,
+  },
+  {
+    name: 'keys',
+    operands: ['[add|rotate|revoke]', '[NAME|ID]'],
+    summary: 'List, make, rotate and revoke API keys',
+    details: ['Without a verb it lists them. add and rotate print the key: it is shown this once.'],
+    options: [
+      { name: 'owner', value: 'USER', help: 'With add: who answers for it; a key can do no more than its owner.' },
+      { name: 'models', value: 'NAME[,NAME]', help: 'Only these models; all unless given.' },
+      {
+        name: 'allow',
+        value: 'WHAT[,WHAT]',
+        help: 'predict: call models (the default); read: see them; load: load and unload; manage: bring and place them.',
+      },
+      { name: 'expires', value: 'TIME', help: 'When it ends, such as 90d or 12h; never unless given.' },
+      { name: 'rate', value: 'N', help: 'Most requests a second.' },
+      { name: 'burst', value: 'N', help: 'Requests that may come at once.' },
+      { name: 'quota', value: 'N', help: 'Most requests a day (UTC).' },
+      { name: 'overlap', value: 'TIME', help: 'With rotate: how long the old key goes on working; 24h unless given.' },
+      { name: 'yes', help: 'With revoke: do not ask.' },
+    ],
+    takes: ofClients,
+    examples: [
+      'aimass keys',
+      'aimass keys add line-3 --owner grace --models digits --expires 90d --rate 50',
+      'aimass keys rotate p3Xb9Qe7LmZk --overlap 24h',
+    ],
+    load: async () => (await import('./keys.ts')).keys,
+  },
+  {
+    name: 'audit',
+    operands: ['[search|verify|export]'],
+    summary: 'Show who did what, and prove that nobody changed the record',
+    details: [
+      'Without a verb it searches; newest first. verify follows the chain of hashes, exit code 1 when it does not hold. ' +
+        'export prints lines of JSON, oldest first.',
+    ],
+    options: [
+      { name: 'actor', value: 'NAME', help: 'Only what this user or key did.' },
+      {
+        name: 'action',
+        value: 'WHAT',
+        help: "Only this action, such as createUser; /docs lists them as operations' ids.",
+      },
+      { name: 'target', value: 'WHAT', help: 'Only what was done to this.' },
+      { name: 'from', value: 'TIME', help: 'Not before, such as 2026-01-31 or 2026-01-31T12:00:00Z.' },
+      { name: 'to', value: 'TIME', help: 'Only before.' },
+      { name: 'limit', value: 'N', help: 'Most entries of a search; 100 unless given.' },
+    ],
+    takes: ofClients,
+    examples: [
+      'aimass audit --actor grace',
+      'aimass audit verify',
+      'aimass audit export --from 2026-01-01 > audit.jsonl',
+    ],
+    load: async () => (await import('./audit.ts')).audit,
+  },
+];
+
 const about: Command[] = [
   {
     name: 'version',
@@ -206,6 +334,7 @@ export const commandGroups: { title: string; commands: Command[] }[] = [
   { title: 'Models', commands: models },
   { title: 'Templates', commands: templates },
   { title: 'The machine', commands: machine },
+  { title: 'Access', commands: access },
   { title: 'This program', commands: about },
 ];
 

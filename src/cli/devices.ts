@@ -4,7 +4,7 @@ import type { Invocation } from './command.ts';
 import { type Column, formatBytes, plural, renderTable, wrap } from './text.ts';
 
 const columns: Column<DeviceAnswer>[] = [
-  { title: 'DEVICE', cell: ({ kind, index }) => (kind === 'cpu' ? kind : `${kind} ${index}`) },
+  { title: 'DEVICE', cell: titleOf },
   { title: 'NAME', cell: ({ name }) => name },
   { title: 'STATE', cell: ({ state }) => state },
   { title: 'MEMORY', cell: describeMemory },
@@ -14,6 +14,11 @@ const columns: Column<DeviceAnswer>[] = [
   { title: 'OURS', cell: ({ instances }) => describeUse(instances), isRight: true },
   { title: 'OTHERS', cell: ({ reading }) => describeUse(foreign(reading)), isRight: true },
 ];
+
+/** "cuda 0" */
+export function titleOf({ kind, index }: DeviceAnswer): string {
+  return kind === 'cpu' ? kind : `${kind} ${index}`;
+}
 
 export async function listDevices({ client, report }: Invocation): Promise<void> {
   const answer = await client().get<DevicesAnswer>('/api/v1/devices');
@@ -59,13 +64,25 @@ function describeHost({ host }: DevicesAnswer): string {
   return `${host.name}: ${parts.join(', ')}. ${host.features.join(' ')}`.trimEnd();
 }
 
-function describeDetails({ id, reason, reading, instances }: DeviceAnswer): string[] {
+function describeDetails({ id, reason, reading, instances, memory }: DeviceAnswer): string[] {
   return [
     ...(reason ? [reason] : []),
+    ...(memory ? [describeAccount(memory)] : []),
     ...(reading.throttle.length > 0 ? [`slowed down: ${reading.throttle.join(', ')}`] : []),
     ...instances.map((one) => `${one.model}:${one.version} (instance ${one.id}) ${formatBytes(one.usedBytes)}`),
     ...foreign(reading).map(({ pid, name, usedBytes }) => `not ours: ${name} (${pid}) ${formatBytes(usedBytes)}`),
   ].map((text) => `${id}: ${text}`);
+}
+
+function describeAccount(memory: NonNullable<DeviceAnswer['memory']>): string {
+  const { availableBytes, heldBytes, usedByOthersBytes, reserveBytes } = memory;
+  const parts = [
+    `${formatBytes(heldBytes)} held by instances`,
+    `${formatBytes(usedByOthersBytes)} used by others`,
+    `${formatBytes(reserveBytes)} kept free`,
+    `${formatBytes(Math.max(0, availableBytes))} available`,
+  ];
+  return parts.join(', ');
 }
 
 function foreign({ processes }: DeviceAnswer['reading']) {

@@ -30,6 +30,11 @@ export function formatTime(iso: string): string {
   return new Date(iso).toLocaleString('sv').slice(0, 16);
 }
 
+/** Local time, to the second. */
+export function formatInstant(iso: string): string {
+  return new Date(iso).toLocaleString('sv');
+}
+
 export function plural(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
 }

@@ -17,7 +17,7 @@ const guesses: Record<DeviceKind, { runtimeBytes: number; weightFactor: number }
   cuda: { runtimeBytes: 600e6, weightFactor: 1.3 },
   rocm: { runtimeBytes: 600e6, weightFactor: 1.3 },
   webgpu: { runtimeBytes: 300e6, weightFactor: 1.5 },
-  cpu: { runtimeBytes: 120e6, weightFactor: 2 },
+  cpu: { runtimeBytes: 30e6, weightFactor: 2 },
 };
 
 /** The values between the layers that live at once, in sizes of input and output together. */

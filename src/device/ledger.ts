@@ -32,9 +32,17 @@ interface Books {
   usedByOthersBytes: number;
 }
 
+/** Readings may be a second old, and a driver may take a moment to clean up after a process. */
+const settleMs = 2500;
+
 export class Ledger {
   private readonly books = new Map<string, Books>();
   private readonly holdings = new Map<string, Holding>();
+  /** Released so lately that a reading may still have their memory, and until when. */
+  private readonly departed = new Map<string, { holding: Holding; untilMs: number }>();
+
+  /** @param now milliseconds of any clock that does not jump */
+  constructor(private readonly now: () => number = () => performance.now()) {}
 
   /**
    * Takes in a new reading. Memory counts as used by others when no holding explains it.
@@ -62,7 +70,19 @@ export class Ledger {
       own.leastBytes += told ?? (holding.state === 'loaded' ? holding.bytes : 0);
       own.mostBytes += told ?? holding.bytes;
     }
+    for (const { bytes, pid } of this.departedFrom(id)) {
+      const told = (pid !== undefined && used.get(pid)) || undefined;
+      own.leastBytes += told ?? 0;
+      own.mostBytes += told ?? bytes;
+    }
     return own;
+  }
+
+  private departedFrom(deviceId: string): Holding[] {
+    for (const [id, { untilMs }] of this.departed) {
+      if (untilMs <= this.now()) this.departed.delete(id);
+    }
+    return [...this.departed.values()].map(({ holding }) => holding).filter((each) => each.deviceId === deviceId);
   }
 
   /**
@@ -81,6 +101,7 @@ export class Ledger {
     }
     const holding: Holding = { id, deviceId, bytes, state: 'loading' };
     this.holdings.set(id, holding);
+    this.departed.delete(id);
     return { ...holding };
   }
 
@@ -99,6 +120,8 @@ export class Ledger {
 
   /** To be called when its process has ended, not before: only then is the memory back. Unknown ids are ignored. */
   release(id: string): void {
+    const holding = this.holdings.get(id);
+    if (holding) this.departed.set(id, { holding, untilMs: this.now() + settleMs });
     this.holdings.delete(id);
   }
 
@@ -108,7 +131,7 @@ export class Ledger {
     if (!books) throw new AppError('not_found', `No device ${deviceId}`, 'List the devices.');
     const { device, reserveBytes, usedByOthersBytes } = books;
     const own = this.on(deviceId);
-    const pids = new Set(own.map(({ pid }) => pid));
+    const pids = new Set([...own, ...this.departedFrom(deviceId)].map(({ pid }) => pid));
     const capacityBytes = device.reading.totalBytes;
     const heldBytes = own.reduce((sum, { bytes }) => sum + bytes, 0);
     return {

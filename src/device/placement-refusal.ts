@@ -39,8 +39,8 @@ export function explainRefusal(
   // Targets often fail for the same reason, e.g. two providers that are both without a device.
   const reasons = [...new Set(all.map(({ reason }) => reason))];
   return {
-    reason: reasons.join('; ') || 'no way to run it is known',
-    hint: all[0]?.hint ?? 'Name at least one provider for it.',
+    reason: reasons.join('; ') || 'this machine has no device for the provider that is wished',
+    hint: all[0]?.hint ?? 'Choose another provider, or let the appliance choose.',
   };
 }
 
@@ -102,7 +102,7 @@ function explainMemory(wish: Wish, kind: string, boards: readonly Board[], footp
   const who = boards.length > 1 ? `the freest ${kind}, ${labelOf(device)},` : labelOf(device);
   const even = leaving.length > 0 ? ' even when all that may be evicted is gone' : '';
   const because = held.map(({ bytes, by }) => `${amount(bytes)} ${by.startsWith('by') ? `are held ${by}` : by}`);
-  const causes = because.length > 0 ? `, because ${because.join(' and ')}` : ' in all';
+  const causes = because.length > 0 ? `, because ${because.join(' and ')}` : even ? '' : ' in all';
   const biggest = held.toSorted((a, b) => b.bytes - a.bytes)[0];
   return {
     reason: `${needs}; ${who} has ${amount(Math.max(0, free), Math.floor)}${even}${causes}`,

@@ -1,11 +1,16 @@
 // The machine, its instances and this process in Prometheus' text format. NVIDIA's GPUs have the names that people already
 // graph; the other names are ours.
+import type { DecisionKind } from '../device/decisions.ts';
 import type { Device } from '../device/device.ts';
+import type { Account } from '../device/ledger.ts';
 import type { InstanceStatus } from '../inference/supervisor.ts';
 
 export interface MachineSample {
   devices: readonly Device[];
+  accounts: readonly Account[];
   instances: readonly InstanceStatus[];
+  /** Since the server started. */
+  decisions: Readonly<Record<DecisionKind, number>>;
   residentBytes: number;
   startedSeconds: number;
   version: string;
@@ -27,7 +32,9 @@ export function renderDeviceMetrics(sample: MachineSample): string {
   };
   addGpus(sample, family);
   addDevices(sample, family);
+  addAccounts(sample, family);
   addInstances(sample, family);
+  addDecisions(sample, family);
   addProcess(sample, family);
   return `${lines.join('\n')}\n`;
 }
@@ -98,6 +105,35 @@ function addDevices({ devices }: MachineSample, family: AddFamily): void {
   );
 }
 
+function addAccounts({ accounts }: MachineSample, family: AddFamily): void {
+  const each = (value: (account: Account) => number) =>
+    accounts.map((account): Sample => [{ device: account.deviceId }, value(account)]);
+  family(
+    'aimass_device_held_bytes',
+    'gauge',
+    'Memory of the device that instances hold or are promised.',
+    each(({ heldBytes }) => heldBytes),
+  );
+  family(
+    'aimass_device_others_bytes',
+    'gauge',
+    'Memory of the device that is used by what is not an instance.',
+    each(({ usedByOthersBytes }) => usedByOthersBytes),
+  );
+  family(
+    'aimass_device_reserved_bytes',
+    'gauge',
+    'Memory of the device that a setting keeps free.',
+    each(({ reserveBytes }) => reserveBytes),
+  );
+  family(
+    'aimass_device_available_bytes',
+    'gauge',
+    'Memory of the device that is left for new instances; negative when others took more than was left.',
+    each(({ availableBytes }) => availableBytes),
+  );
+}
+
 function addInstances({ instances }: MachineSample, family: AddFamily): void {
   const each = (value: (instance: InstanceStatus) => number) =>
     instances.map((one): Sample => [{ model: one.model, version: one.version, instance: one.id }, value(one)]);
@@ -108,10 +144,28 @@ function addInstances({ instances }: MachineSample, family: AddFamily): void {
     each(({ rssBytes }) => rssBytes),
   );
   family(
+    'aimass_instance_footprint_bytes',
+    'gauge',
+    'Memory of its device that the instance holds: promised, or measured.',
+    instances.map(({ model, version, id, device, provider, heldBytes }): Sample => [
+      { model, version, instance: id, device, provider },
+      heldBytes,
+    ]),
+  );
+  family(
     'aimass_instance_restarts_total',
     'counter',
     'How often the process was replaced after it ended unexpectedly.',
     each(({ restarts }) => restarts),
+  );
+}
+
+function addDecisions({ decisions }: MachineSample, family: AddFamily): void {
+  family(
+    'aimass_decisions_total',
+    'counter',
+    'Decisions about instances.',
+    Object.entries(decisions).map(([kind, total]): Sample => [{ kind }, total]),
   );
 }
 

@@ -10,8 +10,8 @@ const headers = {
   'referrer-policy': 'no-referrer',
 };
 
-/** @param host as the client wrote it: not to be trusted */
-export function renderDocs(document: ApiDocument, host: string): Response {
-  const isHost = /^[A-Za-z0-9.:[\]-]{1,255}$/.test(host);
-  return new Response(renderApiPage(document, `http://${isHost ? host : 'localhost:8700'}`), { headers });
+/** @param origin as the client wrote it: not to be trusted */
+export function renderDocs(document: ApiDocument, origin: string): Response {
+  const isOrigin = /^https?:\/\/[A-Za-z0-9.:[\]-]{1,255}$/.test(origin);
+  return new Response(renderApiPage(document, isOrigin ? origin : 'http://localhost:8700'), { headers });
 }

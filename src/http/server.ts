@@ -1,18 +1,26 @@
 // The appliance's one fetch function: inference protocol first (the hot path, no framework), then health, metrics,
 // documentation and the management and task APIs. Adds request ids and the access log; counts what is in flight.
+import type { Access } from '../access/access.ts';
+import { requireAction } from '../access/actor.ts';
+import type { Networks } from '../access/networks.ts';
 import type { Config } from '../config.ts';
 import { AppError } from '../error.ts';
 import { log } from '../log.ts';
 import { parseListen } from '../setting-text.ts';
+import type { SingleSignOn } from './admin/context.ts';
+import { createAdmin } from './admin/router.ts';
+import { adminRoutes } from './admin/routes.ts';
 import type { Control } from './api/control.ts';
 import { createApi } from './api/routes.ts';
+import { assetResponse } from './assets.ts';
 import { renderDocs } from './docs.ts';
 import { errorResponse } from './errors.ts';
+import type { Asker, Gate, Peer } from './gate.ts';
 import { createDocument } from './openapi.ts';
 import { findForeignOrigin } from './origin.ts';
+import { setSecurityHeaders } from './security-headers.ts';
 import { errorResponse as v2ErrorResponse } from './v2/errors.ts';
-
-import docsCss from '../../web/assets/docs.css' with { type: 'text' };
+import { needOf } from './v2/need.ts';
 
 export type V2Handler = (
   request: Request,
@@ -22,19 +30,28 @@ export type V2Handler = (
 /** What is needed of Bun's server. */
 export interface Connections {
   timeout(request: Request, seconds: number): void;
+  requestIP(request: Request): { address: string } | null;
 }
+
+/** How a listener is reached. */
+export type Way = 'socket' | 'http' | 'https';
 
 export interface ServerParts {
   control: Control;
   config: Config;
   v2Handler: V2Handler;
+  gate: Gate;
+  access: Access;
+  singleSignOn?: SingleSignOn;
+  /** Where /metrics may be read without a key. */
+  metricsTo: Networks;
   /** Body of /metrics, in Prometheus' text format. */
   metrics: () => string;
 }
 
 export interface HttpServer {
   /** For Bun.serve, for any number of sockets. */
-  fetch(request: Request, server: Connections): Response | Promise<Response>;
+  fetch(request: Request, server: Connections, way: Way): Response | Promise<Response>;
   /** Requests that have not been answered yet. */
   inFlight(): number;
   /** Resolves when nothing is in flight; at once if nothing is. */
@@ -50,32 +67,46 @@ interface RequestContext {
 
 const saneId = /^[A-Za-z0-9._-]{1,128}$/;
 
-export function createServer({ control, config, v2Handler, metrics }: ServerParts): HttpServer {
+export function createServer({
+  control,
+  config,
+  v2Handler,
+  metrics,
+  gate,
+  access,
+  metricsTo,
+  singleSignOn,
+}: ServerParts): HttpServer {
   const isLoopback = /^(localhost|::1|127\..*)$/.test(parseListen(config.listen).hostname);
   const logsAll = config.logLevel === 'debug';
   const contexts = new WeakMap<Request, RequestContext>();
   const load = createLoad();
   let isDraining = false;
 
-  const api = createApi({
+  // Imports and loads are silent for longer than the server's idle timeout allows.
+  const keepOpen = (request: Request) => contexts.get(request)?.server.timeout(request, 0);
+  const admin = createAdmin(adminRoutes({ control, access, gate, singleSignOn, keepOpen }), {
+    access,
+    gate,
+    version: control.info().version,
+  });
+  const apiParts = {
     control,
     limits: config,
-    requestId: (request) => contexts.get(request)?.id ?? '',
-    // Imports and loads are silent for longer than the server's idle timeout allows.
-    keepOpen: (request) => contexts.get(request)?.server.timeout(request, 0),
+    requestId: (request: Request) => contexts.get(request)?.id ?? '',
+    keepOpen,
     hold: load.hold,
-  });
+  };
+  const api = createApi(apiParts, access.audit);
   const document = createDocument(api.routes, control.info().version);
   const pages: Record<string, ((request: Request) => Response) | undefined> = {
-    '/': () => new Response(null, { status: 302, headers: { location: '/docs' } }),
     '/healthz': () => new Response('ok\n'),
     '/metrics': () => plain(metrics(), 'text/plain; version=0.0.4; charset=utf-8'),
     '/openapi.json': () => plain(JSON.stringify(document), 'application/json'),
-    '/docs': (request) => renderDocs(document, request.headers.get('host') ?? config.listen),
-    '/assets/docs.css': () => plain(docsCss, 'text/css; charset=utf-8', { 'cache-control': 'max-age=3600' }),
+    '/docs': (request) => renderDocs(document, config.publicUrl || (URL.parse(request.url)?.origin ?? '')),
   };
 
-  function answer(request: Request, server: Connections, id: string, pathname: string, search: string) {
+  function answer(request: Request, server: Connections, way: Way, id: string, pathname: string, search: string) {
     if (isDraining && pathname !== '/v2/health/live' && pathname !== '/healthz') {
       return refuse(new AppError('unavailable', 'The server is stopping.', 'Try again in a moment.'), pathname, id);
     }
@@ -83,16 +114,51 @@ export function createServer({ control, config, v2Handler, metrics }: ServerPart
     if (foreign) return refuse(foreign, pathname, id);
     // Loading is silent for longer than any idle timeout.
     if (pathname.startsWith('/v2/repository/')) server.timeout(request, 0);
-    const inference = v2Handler(request, { pathname, search });
-    if (inference) return inference;
-    const page = pages[pathname];
-    if (page && (request.method === 'GET' || request.method === 'HEAD')) return page(request);
+    const isProtocol = pathname === '/v2' || pathname.startsWith('/v2/');
+    if (isProtocol) {
+      const { action, model } = needOf(pathname);
+      if (action !== 'public') {
+        try {
+          const keyActor = way === 'socket' ? undefined : gate.findKeyActor(request.headers);
+          requireAction(keyActor ?? identify(request, server, way, pathname).actor, action, model);
+        } catch (error) {
+          return v2ErrorResponse(error, pathname);
+        }
+      }
+      return v2Handler(request, { pathname, search })!;
+    }
+    const isReading = request.method === 'GET' || request.method === 'HEAD';
+    const page = isReading ? pages[pathname] : undefined;
+    if (page) {
+      if (pathname === '/metrics' && !metricsTo.has(addressOf(request, server, way))) {
+        requireAction(identify(request, server, way, pathname).actor, 'metrics.read');
+      }
+      return page(request);
+    }
+    if (isReading && pathname.startsWith('/assets/')) return assetResponse(request, pathname);
     // Bun gives no whole URL then; probes of load balancers, which send no Host, need none of what follows.
     if (request.url.startsWith('/')) {
       return refuse(new AppError('invalid', 'The header Host is missing or not valid.'), pathname, id);
     }
     contexts.set(request, { id, server });
-    return api.fetch(request);
+    const asker = identify(request, server, way, pathname);
+    return admin.find(pathname) ? admin.answer(request, asker, id) : api.fetch(request, asker);
+  }
+
+  function addressOf(request: Request, server: Connections, way: Way): string {
+    return way === 'socket' ? '' : gate.addressOf(request.headers, server.requestIP(request)?.address ?? '');
+  }
+
+  function identify(request: Request, server: Connections, way: Way, pathname: string): Asker {
+    return gate.identify(request, peerOf(request, server, way), pathname);
+  }
+
+  function harden(response: Response, request: Request, server: Connections, way: Way, pathname: string): Response {
+    // The protocol's answers bring theirs along.
+    if (config.hstsSeconds === 0 && response.status === 200 && pathname.startsWith('/v2/')) return response;
+    const isSecure = config.hstsSeconds > 0 && gate.isSecure(request.headers, peerOf(request, server, way));
+    setSecurityHeaders(response.headers, isSecure ? config.hstsSeconds : 0);
+    return response;
   }
 
   function finish(response: Response, id: string, request: Request, pathname: string, startedMs: number): Response {
@@ -110,17 +176,18 @@ export function createServer({ control, config, v2Handler, metrics }: ServerPart
   }
 
   return {
-    fetch(request, server) {
+    fetch(request, server, way) {
       const startedMs = performance.now();
       const given = request.headers.get('x-request-id');
       const id = given !== null && saneId.test(given) ? given : makeId();
       const { pathname, search } = splitUrl(request.url);
-      const done = (response: Response) => finish(response, id, request, pathname, startedMs);
+      const done = (response: Response) =>
+        finish(harden(response, request, server, way, pathname), id, request, pathname, startedMs);
       load.begin();
       try {
-        const response = answer(request, server, id, pathname, search);
+        const response = answer(request, server, way, id, pathname, search);
         if (response instanceof Response) return done(response);
-        return response.catch((error: unknown) => errorResponse(error, id)).then(done);
+        return response.then(done, (error: unknown) => done(errorResponse(error, id)));
       } catch (error) {
         return done(errorResponse(error, id));
       }
@@ -129,6 +196,11 @@ export function createServer({ control, config, v2Handler, metrics }: ServerPart
     idle: load.idle,
     drain: () => void (isDraining = true),
   };
+}
+
+function peerOf(request: Request, server: Connections, way: Way): Peer {
+  const address = way === 'socket' ? undefined : (server.requestIP(request)?.address ?? '');
+  return { address, isSecure: way === 'https' };
 }
 
 /** Counts work that has begun and not ended. */

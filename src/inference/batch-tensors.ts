@@ -1,10 +1,27 @@
 // How the tensors of a batch are made of its requests' and taken apart again. Pure; knows neither queues nor links.
 import { AppError } from '../error.ts';
 import { datatypeBytes, type TensorData, type TensorSpec } from '../types.ts';
+import type { CheckedCall } from './check.ts';
 import type { BatchSpec } from './link.ts';
 
+/**
+ * What a link needs to know of a batch.
+ * @param calls that share it: with equal keys, and one alone when they are not `batched`
+ */
+export function planBatch(calls: readonly CheckedCall[], rows: number, batched: boolean): BatchSpec {
+  const { inputs: specs, outputs, key } = calls[0]!;
+  const inputs = specs.map(({ name, datatype, shape }, i) => ({
+    name,
+    datatype,
+    shape: batched ? [rows, ...shape.slice(1)] : [...shape],
+    parts: calls.map((call) => call.inputs[i]!.bytes),
+  }));
+  const shapes = batched ? String(rows) : specs.map(({ shape }) => shape.join('x')).join(';');
+  return { key: `${shapes}/${key}`, inputs, outputs: outputs.map((spec) => planOutput(spec, batched, rows)) };
+}
+
 /** What can be known of an output before the run. @param rows of the batch */
-export function planOutput(spec: TensorSpec, batched: boolean, rows: number): BatchSpec['outputs'][number] {
+function planOutput(spec: TensorSpec, batched: boolean, rows: number): BatchSpec['outputs'][number] {
   const { name, datatype } = spec;
   const shape = batched && spec.shape[0] === -1 ? [rows, ...spec.shape.slice(1)] : spec.shape;
   // ONNX Runtime reports an output of unknown rank like a scalar, and strings have no size before the run.

@@ -1,6 +1,7 @@
 // Measures what one instance of a model takes: loads it, runs it at its largest batch, and reads the memory of this process
 // and of the device. For a child process that does nothing else and ends afterwards.
 import { writeFileSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 
 import type { Device } from '../device/device.ts';
 import type { ModelSize } from '../device/footprint.ts';
@@ -22,6 +23,8 @@ export interface FootprintRequest {
   deviceId?: string;
   /** NVIDIA's library; by default as the dynamic loader finds it. */
   nvmlPath?: string;
+  /** This process gives way to all others: nobody waits for the outcome. */
+  isPatient?: boolean;
 }
 
 export interface MeasuredFootprint {
@@ -43,6 +46,7 @@ const guesses = [224, 64, 8, 1];
 
 /** @throws AppError model_failed when it cannot be run; unavailable when the memory of its GPU cannot be read */
 export async function measureFootprint(request: FootprintRequest): Promise<MeasuredFootprint> {
+  if (request.isPatient) setPriority(constants.priority.PRIORITY_LOW);
   loadRuntime(request.nativeFolder);
   const device = openDevice(request);
   try {

@@ -2,7 +2,7 @@
 // that the control side publishes. Knows neither SQLite nor the control side, so that several processes can run one.
 import { AppError } from '../error.ts';
 import type { TensorData } from '../types.ts';
-import { Lane, type LaneOptions, notReady } from './lane.ts';
+import { type Activity, Lane, type LaneOptions, notReady } from './lane.ts';
 import type { DataPlane, InferenceCall, StageTimes, VersionStatistics } from './plane.ts';
 import type { ModelRoute, RoutingTable, VersionRoute } from './routing.ts';
 
@@ -43,7 +43,7 @@ export class Gateway implements DataPlane {
     if (version !== undefined && !model.existing.includes(version)) throw unknownVersion(name, version);
     const wanted = version ?? model.current;
     const route = wanted === null ? undefined : model.versions.get(wanted);
-    if (route && (route.state === 'ready' || route.state === 'starting')) return route;
+    if (route && (route.state === 'ready' || route.state === 'starting' || route.state === 'cold')) return route;
     throw new AppError(
       'unavailable',
       notReady({ model: name, version: wanted }),
@@ -55,7 +55,9 @@ export class Gateway implements DataPlane {
     const model = this.getModel(name);
     if (version !== undefined && !model.existing.includes(version)) throw unknownVersion(name, version);
     const wanted = version ?? model.current;
-    return wanted !== null && model.versions.get(wanted)?.state === 'ready';
+    const state = wanted === null ? undefined : model.versions.get(wanted)?.state;
+    // A client that asks first would never have a cold one started.
+    return state === 'ready' || state === 'cold';
   }
 
   hold(route: VersionRoute): () => void {
@@ -81,6 +83,16 @@ export class Gateway implements DataPlane {
       .map((lane) => lane.statistics())
       .filter((stats) => name === undefined || stats.model === name)
       .filter((stats) => version === undefined || stats.version === version);
+  }
+
+  /** What each loaded version was used for until now; by "model:version". */
+  activity(): Map<string, Activity> {
+    return new Map([...this.lanes].map(([key, lane]) => [key, lane.activity()]));
+  }
+
+  /** Resolves when nothing is being computed by an instance that was taken off the table. */
+  async released(name: string, version: number, address: string): Promise<void> {
+    await this.lanes.get(laneKey({ model: name, version }))?.released(address);
   }
 
   /** Resolves when nothing of this version waits or is being computed in this data plane. */

@@ -1,14 +1,15 @@
 // One version in one data plane: the requests that wait for it, the links to its instances, and the batches between
 // the two. Knows neither HTTP nor where instances come from.
-import { AppError } from '../error.ts';
+import { AppError, messageOf } from '../error.ts';
 import type { TensorData } from '../types.ts';
 import { stayAwake } from './attention.ts';
-import { planOutput, sliceRows } from './batch-tensors.ts';
+import { planBatch, sliceRows } from './batch-tensors.ts';
 import { checkCall, type CheckedCall } from './check.ts';
-import { type BatchOutput, type BatchSpec, Link } from './link.ts';
+import { LinkPool } from './link-pool.ts';
+import type { BatchOutput, Link } from './link.ts';
 import type { InferenceCall, StageTimes, VersionStatistics } from './plane.ts';
 import { RequestQueue, type Waiting } from './queue.ts';
-import type { InstanceAddress, VersionRoute } from './routing.ts';
+import type { VersionRoute } from './routing.ts';
 import { readableMessage } from './runtime-message.ts';
 import { countExecution, countFailure, countSuccess, emptyStatistics } from './statistics.ts';
 
@@ -20,6 +21,27 @@ export interface LaneOptions {
   /** A batch that computes longer is taken as hung. */
   runTimeoutMs: number;
   onHung(instanceId: string): void;
+  /** Longest that a request waits for an instance when its version has none. */
+  coldWaitMs: number;
+  /** Has an instance of a cold version started, once however many ask. Resolves when it is ready. @throws AppError */
+  onWanted(model: string, version: number): Promise<void>;
+}
+
+/** What the control side needs to know of a version's use to decide which instances it may end and how many it needs. */
+export interface Activity {
+  waiting: number;
+  /** Callers that prepare a request. */
+  holders: number;
+  /** Requests since the start. */
+  uses: number;
+  /** Milliseconds since the epoch; 0: never. */
+  lastUsedMs: number;
+  /** Nanoseconds that instances computed, together. */
+  busyNs: number;
+  /** How long the request that waits longest has waited. */
+  oldestWaitMs: number;
+  /** Batches being computed, by address of the instance. */
+  computing: Map<string, number>;
 }
 
 interface Pending extends Waiting {
@@ -36,21 +58,19 @@ interface Batch {
   dispatchedNs: number;
 }
 
-const connectPauseMs = 100;
-const maxConnectTries = 10;
-
 export class Lane {
   private readonly counters: VersionStatistics;
   private readonly batchSizes = new Map<number, VersionStatistics['batches'][number]>();
   private readonly queue: RequestQueue<Pending>;
-  private readonly links = new Map<string, Link>();
-  private readonly opening = new Set<string>();
+  private readonly links: LinkPool;
+  private waking = false;
+  private uses = 0;
+  private lastUsedMs = 0;
+  private busyNs = 0;
   private inFlight = 0;
   private holders = 0;
   private pumping = false;
   private closed = false;
-  /** Failed connections by instance. */
-  private readonly tries = new Map<string, number>();
   private idleWaiters: (() => void)[] = [];
   private wakeAtUs = Infinity;
   private wakeTimer: Timer | undefined;
@@ -61,23 +81,26 @@ export class Lane {
     private readonly options: LaneOptions,
   ) {
     this.counters = emptyStatistics(route.model, route.version);
-    const { serving } = route;
-    const maxSize = serving.queuePolicy.maxQueueSize || options.maxQueueSize;
-    this.queue = new RequestQueue(serving, maxSize, (item, why) => this.dropped(item, why));
+    const maxSize = route.serving.queuePolicy.maxQueueSize || options.maxQueueSize;
+    this.queue = new RequestQueue(route.serving, maxSize, (item, why) => this.dropped(item, why));
+    this.links = new LinkPool(options.folder, {
+      onDone: (batch, output) => this.finish(batch as Batch, output),
+      onFailed: (batch, message) => this.fail(batch as Batch, message),
+      onClosed: (computing, waiting) => this.recover(computing as Batch | undefined, waiting as Batch[]),
+      onOpen: () => this.pump(),
+      onUnreachable: (id) => options.onHung(id),
+    });
     this.watchdog = setInterval(() => this.findHung(), Math.min(1000, options.runTimeoutMs / 2));
     this.watchdog.unref();
     this.update(route);
   }
 
-  /** Takes over a newly published route: connects to new instances. Links to ended ones close by themselves. */
+  /** Takes over a newly published route. */
   update(route: VersionRoute): void {
     this.route = route;
-    for (const id of this.tries.keys()) {
-      if (!route.instances.some((each) => each.id === id)) this.tries.delete(id);
-    }
-    for (const instance of route.instances) {
-      if (!this.links.has(instance.id) && !this.opening.has(instance.id)) void this.connect(instance);
-    }
+    this.queue.setMaxBatchSize(route.serving.maxBatchSize);
+    this.links.update(route.instances);
+    if (route.state === 'cold' && this.queue.size > 0) this.wake();
     if (route.state === 'failed') {
       this.failWaiting(new AppError('unavailable', notReady(route), route.reason || undefined));
     }
@@ -89,7 +112,12 @@ export class Lane {
     const policy = serving.queuePolicy;
     const nowNs = Bun.nanoseconds();
     const allowedUs = policy.allowTimeoutOverride && call.timeoutUs ? call.timeoutUs : policy.defaultTimeoutUs;
-    const lastUs = nowNs / 1000 + this.options.requestTimeoutMs * 1000;
+    const { requestTimeoutMs, coldWaitMs } = this.options;
+    const isUp = this.links.size > 0 || this.route.state === 'ready';
+    const patienceMs = isUp ? requestTimeoutMs : Math.min(requestTimeoutMs, coldWaitMs);
+    const lastUs = nowNs / 1000 + patienceMs * 1000;
+    this.uses++;
+    this.lastUsedMs = Date.now();
     return new Promise<T>((resolve, reject) => {
       const pending: Pending = {
         call: checked,
@@ -111,8 +139,29 @@ export class Lane {
         reject(new AppError('overloaded', 'Exceeds maximum queue size', 'Try again in a moment, or add instances.'));
         return;
       }
+      if (this.route.state === 'cold') this.wake();
       this.pumpSoon();
     });
+  }
+
+  activity(): Activity {
+    // Of batches that an instance has, those behind the one it is at wait as well.
+    const handedNs = this.links.waiting().map((batch) => (batch as Batch).requests[0]!.startedNs);
+    const oldestUs = Math.min(this.queue.oldestUs() ?? Infinity, ...handedNs.map((ns) => ns / 1000));
+    return {
+      waiting: this.queue.size,
+      holders: this.holders,
+      uses: this.uses,
+      lastUsedMs: this.lastUsedMs,
+      busyNs: this.busyNs,
+      oldestWaitMs: oldestUs === Infinity ? 0 : (Bun.nanoseconds() / 1000 - oldestUs) / 1000,
+      computing: this.links.computing(),
+    };
+  }
+
+  /** Resolves when an instance that is no longer on the route computes nothing any more. */
+  released(instanceId: string): Promise<void> {
+    return this.links.released(instanceId);
   }
 
   statistics(): VersionStatistics {
@@ -143,48 +192,26 @@ export class Lane {
   close(): void {
     this.closed = true;
     clearInterval(this.watchdog);
-    for (const link of this.links.values()) link.close();
+    this.links.close();
     this.failWaiting(new AppError('unavailable', notReady(this.route)));
     clearTimeout(this.wakeTimer);
   }
 
-  private async connect(instance: InstanceAddress): Promise<void> {
-    this.opening.add(instance.id);
-    try {
-      const link = await Link.open(instance.id, instance.socketPath, this.options.folder, {
-        onDone: (batch, output) => this.finish(batch as Batch, output),
-        onFailed: (batch, message) => this.fail(batch as Batch, message),
-        onClosed: (computing, waiting) => {
-          this.links.delete(instance.id);
-          this.recover(computing as Batch | undefined, waiting as Batch[]);
-          this.connectAgain(instance);
-        },
+  /** Asks for an instance. Whoever waits when there will be none is told why. */
+  private wake(): void {
+    if (this.waking) return;
+    this.waking = true;
+    const { model, version } = this.route;
+    this.options
+      .onWanted(model, version)
+      .catch((error: unknown) => {
+        const why = error instanceof AppError ? `${error.message} ${error.hint ?? ''}`.trim() : messageOf(error);
+        this.failWaiting(new AppError('unavailable', notReady(this.route), why, 5));
+      })
+      .finally(() => {
+        this.waking = false;
+        if (this.route.state === 'cold' && this.queue.size > 0) this.wake();
       });
-      if (this.closed) {
-        link.close();
-        return;
-      }
-      this.links.set(instance.id, link);
-      this.pump();
-    } catch {
-      this.connectAgain(instance);
-    } finally {
-      this.opening.delete(instance.id);
-    }
-  }
-
-  /** Most often the instance has ended and is about to be taken off the route: then nothing happens. */
-  private connectAgain(instance: InstanceAddress): void {
-    const { id } = instance;
-    const timer = setTimeout(() => {
-      const isListed = this.route.instances.some((each) => each.id === id);
-      if (this.closed || !isListed || this.links.has(id) || this.opening.has(id)) return;
-      const tries = (this.tries.get(id) ?? 0) + 1;
-      this.tries.set(id, tries);
-      if (tries <= maxConnectTries) void this.connect(instance);
-      else this.options.onHung(id);
-    }, connectPauseMs);
-    timer.unref();
   }
 
   private enqueue(pending: Pending): boolean {
@@ -209,7 +236,7 @@ export class Lane {
   /** Starts batches while there are both requests and free slots. */
   private pump(): void {
     if (this.closed) return;
-    for (let link = this.leastBusy(); link && this.queue.size > 0; link = this.leastBusy()) {
+    for (let link = this.links.leastBusy(); link && this.queue.size > 0; link = this.links.leastBusy()) {
       const taken = this.queue.take(Bun.nanoseconds() / 1000);
       if (!taken) break;
       if ('waitUntilUs' in taken) {
@@ -221,40 +248,17 @@ export class Lane {
     if (this.queue.size > 0) this.wakeAt(this.queue.nextDeadlineUs());
   }
 
-  private leastBusy(): Link | undefined {
-    let best: Link | undefined;
-    for (const link of this.links.values()) {
-      if (link.freeSlots > (best?.freeSlots ?? 0)) best = link;
-    }
-    return best;
-  }
-
   private start(link: Link, requests: Pending[]): void {
     const batch: Batch = { requests, rows: 0, dispatchedNs: Bun.nanoseconds() };
     for (const request of requests) batch.rows += request.rows;
     this.inFlight++;
     try {
-      link.start(batch, this.plan(batch));
+      const calls = requests.map(({ call }) => call);
+      link.start(batch, planBatch(calls, batch.rows, this.route.serving.maxBatchSize > 0));
       stayAwake();
     } catch (error) {
       this.settle(batch, (request) => this.refuse(request, error));
     }
-  }
-
-  private plan(batch: Batch): BatchSpec {
-    const first = batch.requests[0]!.call;
-    const batched = this.route.serving.maxBatchSize > 0;
-    const shapeOf = (shape: readonly number[]) => (batched ? [batch.rows, ...shape.slice(1)] : [...shape]);
-    const inputs = first.inputs.map(({ name, datatype, shape }, i) => ({
-      name,
-      datatype,
-      shape: shapeOf(shape),
-      parts: batch.requests.map((request) => request.call.inputs[i]!.bytes),
-    }));
-    const key = batched
-      ? `${batch.rows}/${first.key}`
-      : `${first.inputs.map(({ shape }) => shape.join('x')).join(';')}/${first.key}`;
-    return { key, inputs, outputs: first.outputs.map((spec) => planOutput(spec, batched, batch.rows)) };
   }
 
   private finish(batch: Batch, output: BatchOutput): void {
@@ -264,6 +268,8 @@ export class Lane {
       computeOutputNs: output.outputNs,
     };
     countExecution(this.counters, batch.rows, this.batchSizes, shared);
+    this.busyNs += output.inputNs + output.inferNs + output.outputNs;
+    this.lastUsedMs = Date.now();
     const split = this.route.serving.maxBatchSize > 0 && batch.requests.length > 1;
     let row = 0;
     stayAwake();
@@ -328,6 +334,7 @@ export class Lane {
   private settle(batch: Batch, each: (request: Pending) => void): void {
     for (const request of batch.requests) each(request);
     this.inFlight--;
+    this.links.closeFinished();
     this.pump();
     this.noteIdle();
   }
@@ -338,15 +345,18 @@ export class Lane {
   }
 
   private dropped(request: Pending, why: 'cancelled' | 'expired'): void {
-    this.refuse(
-      request,
-      why === 'expired'
-        ? new AppError('timeout', 'Request timeout expired')
-        : new AppError('conflict', 'The client went away.'),
-    );
+    this.refuse(request, why === 'expired' ? this.lateness() : new AppError('conflict', 'The client went away.'));
   }
 
-  private failWaiting(error: AppError): void {
+  private lateness(): AppError {
+    const { state, reason, loadMs } = this.route;
+    if (state !== 'starting' && state !== 'cold') return new AppError('timeout', 'Request timeout expired');
+    const seconds = Math.max(1, Math.ceil((loadMs ?? 5000) / 1000));
+    const why = state === 'starting' ? 'It is being loaded.' : reason.replace(/\.?$/, '.');
+    return new AppError('unavailable', notReady(this.route), `${why} Try again in about ${seconds} s.`, seconds);
+  }
+
+  private failWaiting(error: unknown): void {
     for (const request of this.queue.removeAll()) this.refuse(request, error);
     this.noteIdle();
   }
@@ -365,9 +375,7 @@ export class Lane {
   }
 
   private findHung(): void {
-    for (const link of this.links.values()) {
-      if (link.computingMs() > this.options.runTimeoutMs) this.options.onHung(link.id);
-    }
+    for (const id of this.links.findHung(this.options.runTimeoutMs)) this.options.onHung(id);
   }
 
   private noteIdle(): void {

@@ -123,6 +123,16 @@ export class Link {
     return this.running.length === 0;
   }
 
+  /** Batches that the runner has. */
+  get computingCount(): number {
+    return this.running.length;
+  }
+
+  /** Those of them that wait for the one it is at. */
+  get waiting(): unknown[] {
+    return this.running.slice(1).map(({ batch }) => batch);
+  }
+
   /** How long the runner has been at its current batch, in milliseconds; 0 when it has none. */
   computingMs(): number {
     return this.running.length === 0 ? 0 : performance.now() - this.headSince;

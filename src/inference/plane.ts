@@ -66,7 +66,7 @@ export interface DataPlane {
    * between getRoute and infer. Whoever calls the two without waiting in between does not need it.
    */
   hold(route: VersionRoute): () => void;
-  /** True when a request for it would be computed now. @throws AppError not_found */
+  /** True when a request for it would be computed, if need be after an instance was started. @throws AppError not_found */
   isReady(name: string, version?: number): boolean;
   /**
    * Checks the call against the signature, queues, batches and runs it.

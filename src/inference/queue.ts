@@ -33,7 +33,7 @@ export class RequestQueue<T extends Waiting> {
 
   /** @param drop is told of each request that leaves the queue without being computed */
   constructor(
-    private readonly serving: ServingSettings,
+    private serving: ServingSettings,
     private readonly maxSize: number,
     private readonly drop: (item: T, why: 'cancelled' | 'expired') => void,
   ) {
@@ -42,6 +42,11 @@ export class RequestQueue<T extends Waiting> {
 
   get size(): number {
     return this.count;
+  }
+
+  /** @param maxBatchSize 0 only if it was 0 before */
+  setMaxBatchSize(maxBatchSize: number): void {
+    this.serving = { ...this.serving, maxBatchSize };
   }
 
   /** @returns false when the queue is full */
@@ -85,6 +90,15 @@ export class RequestQueue<T extends Waiting> {
       for (const item of level) earliest = Math.min(earliest, level === late ? item.lastUs : item.deadlineUs);
     }
     return earliest;
+  }
+
+  /** When the request that waits longest came; undefined when none waits. */
+  oldestUs(): number | undefined {
+    let oldest: number | undefined;
+    for (const [head] of this.levels) {
+      if (head) oldest = Math.min(oldest ?? Infinity, head.enqueuedUs);
+    }
+    return oldest;
   }
 
   /** Drops cancelled and timed-out requests, and moves those that are only delayed by their timeout. */

@@ -9,8 +9,11 @@ export interface InstanceAddress {
   device: string;
 }
 
-/** starting: no instance yet, or all are being replaced; requests wait. failed: given up; requests are refused. */
-export type VersionState = 'starting' | 'ready' | 'unloading' | 'failed';
+/**
+ * starting: no instance yet, or all are being replaced; requests wait. cold: none, and the first request has one started.
+ * failed: given up; requests are refused.
+ */
+export type VersionState = 'cold' | 'starting' | 'ready' | 'unloading' | 'failed';
 
 export interface VersionRoute {
   model: string;
@@ -22,6 +25,8 @@ export interface VersionRoute {
   state: VersionState;
   /** Why it is not ready; empty when it is. */
   reason: string;
+  /** How long a start takes, as far as that is known. */
+  loadMs?: number;
   instances: InstanceAddress[];
 }
 

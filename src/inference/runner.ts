@@ -5,8 +5,9 @@ import { dirname, join } from 'node:path';
 
 import type { Socket } from 'bun';
 
-import { messageOf } from '../error.ts';
-import { dieFirst, dieWithParent, receiveNow, yieldCore } from '../libc.ts';
+import { AppError, messageOf } from '../error.ts';
+import { bindToCores, dieFirst, dieWithParent, exitNow, receiveNow, yieldCore } from '../libc.ts';
+import { type Fault, faultExitCodes, findFault } from './diagnosis.ts';
 import {
   alignUp,
   decodeJson,
@@ -19,7 +20,16 @@ import {
   type SlotFrame,
 } from './frames.ts';
 import { readableMessage } from './runtime-message.ts';
-import { fromOrt, openSession, type OrtTensor, type OrtTensors, type Session, toOrt } from './session.ts';
+import {
+  fromOrt,
+  openSession,
+  type OrtTensor,
+  type OrtTensors,
+  type ProviderName,
+  type Session,
+  toOrt,
+} from './session.ts';
+import { warmUp } from './warm-up.ts';
 
 /** What the supervisor tells a runner on standard input. */
 export interface RunnerRequest {
@@ -27,6 +37,14 @@ export interface RunnerRequest {
   socketPath: string;
   threads: number;
   nativeFolder: string;
+  provider: ProviderName;
+  deviceIndex?: number;
+  /** Where the dynamic loader looks first, for the explanation of a provider that cannot be loaded. */
+  searchPath: string[];
+  /** CPU cores to stay on; all if absent. */
+  cores?: number[];
+  /** Largest batch to run before it is ready; no run at all if absent. */
+  warmUp?: { batch: number };
 }
 
 interface RunnerSocket {
@@ -41,24 +59,28 @@ interface Binding {
   layout: Layout;
 }
 
-/** Loads the model, listens, and serves until its parent ends. Prints one line "ready" when it can be connected to. */
+/**
+ * Loads the model, listens, and serves until its parent ends. Prints a line "loaded" when the model is, and a line "ready"
+ * when it can be connected to; other lines are for its log. Ends with one of `faultExitCodes` when it cannot go on.
+ */
 export async function runRunner(parent: number): Promise<void> {
   dieWithParent(parent);
   dieFirst();
   const request = (await Bun.stdin.json()) as RunnerRequest;
-  let session: Session;
-  try {
-    session = openSession(request.modelPath, request);
-  } catch (error) {
-    process.stderr.write(`${readableMessage(messageOf(error))}\n`);
-    process.exit(1);
+  // Before ONNX Runtime starts its threads, which inherit it.
+  if (request.cores && !bindToCores(request.cores)) {
+    say(`not bound to the cores ${request.cores.join()}: none is allowed`);
   }
+  const session = await load(request);
+  say('loaded');
+  if (request.warmUp) warm(session, request.warmUp.batch);
+  const folder = dirname(request.socketPath);
   Bun.listen<RunnerSocket>({
     unix: request.socketPath,
     socket: {
       open(socket) {
         const writer = new FrameWriter(socket);
-        socket.data = { writer, connection: new RunnerConnection(session, writer, dirname(request.socketPath)) };
+        socket.data = { writer, connection: new RunnerConnection(session, writer, folder, request.provider) };
       },
       data(socket, chunk) {
         socket.data.connection.push(chunk);
@@ -69,7 +91,39 @@ export async function runRunner(parent: number): Promise<void> {
       },
     },
   });
-  writeSync(1, 'ready\n');
+  say('ready');
+}
+
+/** Before it is ready, so that whoever waits for that has read it by then. */
+function say(line: string): void {
+  writeSync(1, `${line}\n`);
+}
+
+/** The last line is for the person who wonders why. */
+function endBy(fault: Fault, line: string): never {
+  writeSync(2, `${line}\n`);
+  exitNow(faultExitCodes[fault]);
+}
+
+async function load(request: RunnerRequest): Promise<Session> {
+  try {
+    return openSession(request.modelPath, request);
+  } catch (error) {
+    const message = messageOf(error);
+    if (error instanceof AppError) return endBy('load_failed', [message, error.hint].join(' '));
+    // It reads library files, which a runner whose model loads has no use for.
+    const { explainProviderError } = await import('./provider-problem.ts');
+    return endBy(findFault(message) ?? 'load_failed', await explainProviderError(message, request));
+  }
+}
+
+function warm(session: Session, batch: number): void {
+  try {
+    say(warmUp(session, batch));
+  } catch (error) {
+    const message = messageOf(error);
+    endBy(findFault(message) ?? 'load_failed', readableMessage(message));
+  }
 }
 
 /** How long a runner listens closely for its next batch. */
@@ -112,6 +166,7 @@ class RunnerConnection {
     private readonly session: Session,
     private readonly writer: FrameWriter,
     private readonly folder: string,
+    private readonly provider: ProviderName,
   ) {}
 
   push(chunk: Uint8Array): void {
@@ -159,7 +214,17 @@ class RunnerConnection {
       failed[0] = slot;
       failed.set(message, 1);
       this.writer.send(encodeFrame(frameTypes.failed, failed));
+      this.endIfBroken(messageOf(error));
     }
+  }
+
+  /**
+   * After such an error a GPU's memory or the work on it is no longer what it was, and only a new process has it afresh.
+   * On the CPU an allocation that fails leaves nothing behind.
+   */
+  private endIfBroken(message: string): void {
+    const fault = this.provider === 'cpu' ? undefined : findFault(message);
+    if (fault) endBy(fault, readableMessage(message));
   }
 
   private bind(slot: number, layoutId: number): Binding {

@@ -1,14 +1,29 @@
-// The control side of inference: which versions are loaded, in how many processes, and which one answers. Publishes a
-// routing table whenever that changes. Knows the registry and the data plane only as functions.
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+// The control side of inference: which versions are loaded and which one answers. Publishes a routing table whenever that
+// changes. Where instances run is fleet.ts's; knows the registry and the data plane only as functions.
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
+import type { DecisionLog } from '../device/decisions.ts';
 import { AppError, messageOf } from '../error.ts';
 import { log } from '../log.ts';
 import type { VersionRecord } from '../types.ts';
-import { Instance, type InstanceState } from './instance.ts';
+import {
+  type Deployment,
+  isLive,
+  keyOf,
+  openDeployment,
+  routeOf,
+  startCount,
+  stateOf,
+  toRoute,
+  untilUp,
+} from './deployment.ts';
+import { Fleet, type FleetOptions } from './fleet.ts';
+import { statusOf } from './instance-status.ts';
+import type { InstanceState } from './instance.ts';
+import { notReady } from './lane.ts';
 import type { ModelControl } from './plane.ts';
-import type { ModelRoute, RoutingTable, VersionRoute, VersionState } from './routing.ts';
+import type { ModelRoute, RoutingTable } from './routing.ts';
 
 /** The part of the registry that the supervisor needs. */
 export interface VersionSource {
@@ -21,76 +36,87 @@ export interface VersionSource {
   layOut(record: VersionRecord, folder: string): Promise<string>;
 }
 
-export interface SupervisorOptions {
+export interface SupervisorOptions extends Omit<FleetOptions, 'released' | 'decisions'> {
   source: VersionSource;
   /** Where a loaded version's files are laid out. */
   folder: string;
-  runFolder: string;
-  nativeFolder(): Promise<string>;
-  loadTimeoutMs: number;
-  drainTimeoutMs: number;
-  /** Cores that all instances may use together. */
-  threads: number;
+  decisions: DecisionLog;
+  /** Longest that a request waits for an instance when its version has none. */
+  coldWaitMs: number;
   publish(table: RoutingTable): void;
   /** Resolves when no data plane has work for the version any more. */
   drained(name: string, version: number): Promise<void>;
+  /** Resolves when no data plane has the instance at this address compute anything any more. */
+  released(name: string, version: number, address: string): Promise<void>;
 }
 
 export interface InstanceStatus {
   id: string;
   model: string;
   version: number;
-  /** Absent while the process is being replaced. */
+  /** Absent while the process is being replaced, or not started yet. */
   pid?: number;
   state: InstanceState;
   /** Why it is not ready; empty when it is. */
   reason: string;
   device: string;
+  provider: string;
+  /** Of its device's memory: promised, or measured. */
+  heldBytes: number;
+  measured: boolean;
+  threads: number;
   /** How often the process was replaced after it ended unexpectedly. */
   restarts: number;
   startedAt: string;
   rssBytes: number;
 }
 
-interface Loaded {
-  record: VersionRecord;
-  folder: string;
-  instances: Instance[];
-  unloading: boolean;
-  /** Called whenever an instance's state changes. */
-  watchers: Set<() => void>;
-}
+const tickMs = 1000;
 
 export class Supervisor implements ModelControl {
-  private readonly loaded = new Map<string, Loaded>();
+  readonly fleet: Fleet;
+  private readonly deployments = new Map<string, Deployment>();
   /** One change at a time for each model. */
   private readonly turns = new Map<string, Promise<unknown>>();
-  /** Versions that were loaded when the server last ended and have not been started yet. */
+  /** Versions that were loaded when the server last ended and are not laid out yet. */
   private readonly restoring = new Set<string>();
-  private nextInstance = 1;
+  private readonly waking = new Map<string, Promise<void>>();
+  private readonly ticker: Timer;
+  private nextFolder = 1;
   private stopping = false;
 
-  constructor(private readonly options: SupervisorOptions) {}
+  constructor(private readonly options: SupervisorOptions) {
+    this.fleet = new Fleet({
+      ...options,
+      released: async ({ deployment, instance }) => {
+        const { model, version } = deployment.record;
+        if (instance) await options.released(model, version, instance.address.id);
+      },
+    });
+    this.ticker = setInterval(() => this.tick(), tickMs);
+    this.ticker.unref();
+  }
 
-  /** Starts every version that was loaded when the server last ended. Resolves when each is ready or has failed. */
+  /**
+   * Starts the versions that were loaded when the server last ended, as far as there is room; the others are started when
+   * they are asked for. Resolves when each is ready, waits for its first request, or has failed.
+   */
   async restore(): Promise<void> {
     const loaded = this.options.source.listLoaded();
     // Published as starting before the first of them is, so that nobody hears that they are not there.
-    for (const { name, version } of loaded) this.restoring.add(`${name}:${version}`);
+    for (const each of loaded) this.restoring.add(keyOf({ model: each.name, version: each.version }));
     this.publish();
-    const starts = loaded.map(({ name, version }) =>
-      this.inTurn(name, async () => {
-        try {
-          await this.bringUp(name, version);
-        } catch (error) {
-          log('error', 'version not loaded', { model: name, version, reason: messageOf(error) });
-        } finally {
-          this.restoring.delete(`${name}:${version}`);
-          if (!this.stopping) this.publish();
-        }
-      }),
+    const opened = await Promise.all(loaded.map(({ name, version }) => this.reopen(name, version)));
+    const counts = new Map(opened.filter((each) => each !== undefined).map((each) => [each, this.startCount(each)]));
+    if (counts.size === 0 || this.stopping) return;
+    // Those that find no room stay cold, and say so.
+    await this.fleet.ensure(counts).catch((error) => log('warn', 'no room for all', { reason: messageOf(error) }));
+    await Promise.all(
+      [...counts.keys()]
+        .filter(({ members }) => members.length > 0)
+        .map((each) => this.reportUp(untilUp(each), each.key)),
     );
-    await Promise.all(starts);
+    if (!this.stopping) this.publish();
   }
 
   load(name: string, version?: number): Promise<void> {
@@ -99,15 +125,15 @@ export class Supervisor implements ModelControl {
       const wanted = version ?? model.versions.at(-1);
       if (wanted === undefined) throw new AppError('not_found', `Model '${name}' has no version.`);
       const before = model.current;
+      const standing = this.deployments.get(keyOf({ model: name, version: wanted }));
       try {
-        await this.bringUp(name, wanted);
+        await this.bringUp(name, wanted, before);
       } catch (error) {
-        await this.takeDown(name, wanted);
+        // One that waited for its requests goes on waiting.
+        if (!standing || stateOf(standing) === 'failed') await this.takeDown(name, wanted);
         throw error;
       }
-      this.options.source.setLoaded(name, wanted, true);
-      this.options.source.setCurrent(name, wanted);
-      this.publish();
+      this.makeCurrent(name, wanted);
       log('info', 'version answers', { model: name, version: wanted, before });
       if (before !== null && before !== wanted) await this.takeDown(name, before);
     });
@@ -122,6 +148,20 @@ export class Supervisor implements ModelControl {
     });
   }
 
+  /** Starts an instance of a version that has none, once however many ask. @throws AppError unavailable */
+  wake(name: string, version: number): Promise<void> {
+    const key = keyOf({ model: name, version });
+    const known = this.waking.get(key);
+    if (known) return known;
+    const deployment = this.deployments.get(key);
+    if (!deployment || deployment.unloading) {
+      return Promise.reject(new AppError('unavailable', notReady({ model: name, version })));
+    }
+    const started = this.startCold(deployment).finally(() => this.waking.delete(key));
+    this.waking.set(key, started);
+    return started;
+  }
+
   /** Runs `change`, which alters the registry's view of a model, between loads, and publishes what came of it. */
   change<T>(name: string, change: () => Promise<T>): Promise<T> {
     return this.inTurn(name, async () => {
@@ -134,35 +174,61 @@ export class Supervisor implements ModelControl {
   }
 
   killInstance(address: string, reason: string): void {
-    for (const { instances } of this.loaded.values()) {
-      instances.find((instance) => instance.address.id === address && instance.state === 'ready')?.kill(reason);
+    for (const { instance } of this.fleet.members()) {
+      if (instance?.address.id === address && instance.state === 'ready') instance.kill(reason);
     }
   }
 
   instances(): InstanceStatus[] {
-    return [...this.loaded.values()].flatMap(({ instances }) =>
-      instances.map((instance) => ({
-        id: instance.options.id,
-        model: instance.options.model,
-        version: instance.options.version,
-        pid: instance.pid,
-        state: instance.state,
-        reason: instance.reason,
-        device: instance.options.device,
-        restarts: instance.restarts,
-        startedAt: instance.startedAt.toISOString(),
-        rssBytes: residentBytes(instance.pid),
-      })),
-    );
+    return this.fleet.members().map(statusOf);
+  }
+
+  /** The version as it stands, or as it would if it were loaded. @throws AppError not_found */
+  standingOf(name: string, version?: number): Deployment {
+    const { versions, current } = this.options.source.getModel(name);
+    const wanted = version ?? current ?? versions.at(-1);
+    if (wanted === undefined) throw new AppError('not_found', `Model '${name}' has no version.`);
+    const record = this.options.source.getVersion(name, wanted);
+    return this.deployments.get(keyOf(record)) ?? openDeployment(record, '', '');
+  }
+
+  /** Those that are loaded, with or without an instance. */
+  standing(): Deployment[] {
+    return [...this.deployments.values()];
+  }
+
+  startCount(deployment: Deployment): number {
+    return startCount(deployment, this.options.settingsOf(deployment.record));
+  }
+
+  /** Fits the instances of a model's loaded versions to settings that were changed. What finds no room stays as it is. */
+  async resettle(name: string): Promise<void> {
+    const counts = new Map<Deployment, number>();
+    for (const deployment of this.deployments.values()) {
+      if (deployment.record.model !== name || deployment.unloading) continue;
+      deployment.wanted = this.startCount(deployment);
+      const { minInstances } = this.options.settingsOf(deployment.record);
+      const needed = deployment.members.length > 0 ? deployment.wanted : minInstances;
+      this.fleet.forgive(deployment);
+      if (needed > 0) counts.set(deployment, needed);
+    }
+    await this.fleet.ensure(counts).catch((error) => log('warn', 'no room', { model: name, reason: messageOf(error) }));
+    this.publish();
+  }
+
+  private tick(): void {
+    try {
+      this.fleet.tick();
+    } catch (error) {
+      log('error', 'placement could not be looked at', { reason: messageOf(error) });
+    }
   }
 
   /** Ends all processes. What was loaded stays noted, for the next start. */
   async stop(): Promise<void> {
     this.stopping = true;
-    const all = [...this.loaded.values()];
-    await Promise.all(all.flatMap(({ instances }) => instances.map((each) => each.stop())));
-    // Whoever waits for one of them hears that it will not come.
-    for (const { watchers } of all) for (const watcher of watchers) watcher();
+    clearInterval(this.ticker);
+    await this.fleet.stop();
   }
 
   /** Publishes the routing table as it is now. */
@@ -171,15 +237,13 @@ export class Supervisor implements ModelControl {
     for (const { name, versions, current } of this.options.source.listModels()) {
       const model: ModelRoute = { name, current, existing: versions, versions: new Map() };
       for (const version of versions) {
-        const loaded = this.loaded.get(`${name}:${version}`);
-        if (loaded) model.versions.set(version, toRoute(loaded));
-        else if (this.restoring.has(`${name}:${version}`)) {
+        const key = keyOf({ model: name, version });
+        const deployment = this.deployments.get(key);
+        if (deployment) model.versions.set(version, toRoute(deployment));
+        else if (this.restoring.has(key)) {
           const record = this.options.source.getVersion(name, version);
-          model.versions.set(version, {
-            ...routeOf(record),
-            state: 'starting',
-            reason: 'The server has just started.',
-          });
+          const reason = 'The server has just started.';
+          model.versions.set(version, { ...routeOf(record), state: 'starting', reason });
         }
       }
       table.set(name, model);
@@ -201,115 +265,114 @@ export class Supervisor implements ModelControl {
     return turn;
   }
 
-  /** Starts a version's instances unless they run, and waits until one is ready. */
-  private async bringUp(name: string, version: number): Promise<void> {
-    const key = `${name}:${version}`;
-    if (this.stopping) throw new AppError('unavailable', 'The server is stopping.');
-    const running = this.loaded.get(key);
-    if (running && stateOf(running) !== 'failed') return untilUp(running);
-    if (running) await this.takeDown(name, version);
+  private async reopen(name: string, version: number): Promise<Deployment | undefined> {
+    const key = keyOf({ model: name, version });
+    try {
+      return await this.inTurn(name, () => this.open(name, version));
+    } catch (error) {
+      log('error', 'version not loaded', { model: name, version, reason: messageOf(error) });
+      return undefined;
+    } finally {
+      this.restoring.delete(key);
+    }
+  }
 
+  private async reportUp(up: Promise<void>, version: string): Promise<void> {
+    try {
+      await up;
+    } catch (error) {
+      log('error', 'version not loaded', { version, reason: messageOf(error) });
+    }
+  }
+
+  /** Lays a version out, and has it counted. */
+  private async open(name: string, version: number): Promise<Deployment> {
     const record = this.options.source.getVersion(name, version);
-    const nativeFolder = await this.options.nativeFolder();
-    const folder = join(this.options.folder, `${name}-${version}-${this.nextInstance}`);
+    const known = this.deployments.get(keyOf(record));
+    if (known) return known;
+    const folder = join(this.options.folder, `${name}-${version}-${this.nextFolder++}`);
     mkdirSync(folder, { recursive: true });
     const modelPath = await this.options.source.layOut(record, folder);
     if (this.stopping) throw new AppError('unavailable', 'The server is stopping.');
-    const loaded: Loaded = { record, folder, instances: [], unloading: false, watchers: new Set() };
-    this.loaded.set(key, loaded);
-    const { serving } = record.manifest;
-    for (let i = 0; i < serving.instances; i++) {
-      loaded.instances.push(
-        new Instance({
-          id: String(this.nextInstance++),
-          model: name,
-          version,
-          modelPath,
-          threads: serving.threads || defaultThreads(this.options.threads),
-          device: 'cpu',
-          nativeFolder,
-          runFolder: this.options.runFolder,
-          loadTimeoutMs: this.options.loadTimeoutMs,
-          onChange: () => {
-            if (!this.stopping && !loaded.unloading) this.publish();
-            for (const watcher of loaded.watchers) watcher();
-          },
-        }),
-      );
+    const deployment = openDeployment(record, folder, modelPath);
+    deployment.wanted = this.startCount(deployment);
+    deployment.watchers.add(() => this.stopping || this.publish());
+    this.deployments.set(deployment.key, deployment);
+    this.fleet.add(deployment);
+    return deployment;
+  }
+
+  /**
+   * Starts a version's instances unless they run, and waits until one is ready.
+   * @param before the model's current version, which makes room if there is none beside it
+   */
+  private async bringUp(name: string, version: number, before: number | null): Promise<void> {
+    if (this.stopping) throw new AppError('unavailable', 'The server is stopping.');
+    const running = this.deployments.get(keyOf({ model: name, version }));
+    if (running && stateOf(running) === 'failed') await this.takeDown(name, version);
+    const deployment = await this.open(name, version);
+    if (stateOf(deployment) === 'ready') return;
+    const old = before === null ? undefined : this.deployments.get(keyOf({ model: name, version: before }));
+    if (old && old !== deployment && (await this.mustSwap(deployment, old))) await this.swap(deployment, old);
+    else await this.startCold(deployment);
+  }
+
+  private async mustSwap(deployment: Deployment, old: Deployment): Promise<boolean> {
+    const count = this.startCount(deployment);
+    if (!old.members.some(isLive) || (await this.fleet.hasRoom(deployment, count))) return false;
+    return this.fleet.hasRoom(deployment, count, old);
+  }
+
+  /**
+   * There is room for one of the two only: from now on requests for the model wait for the new version, and the old one ends
+   * once it has answered what it has. When the new one cannot be started the old one is back.
+   */
+  private async swap(deployment: Deployment, old: Deployment): Promise<void> {
+    const { model: name, version } = deployment.record;
+    const before = old.record.version;
+    log('info', 'version makes room for its successor', { model: name, version: before, successor: version });
+    this.makeCurrent(name, version);
+    await this.takeDown(name, before);
+    try {
+      await this.wake(name, version);
+    } catch (error) {
+      await this.open(name, before);
+      this.makeCurrent(name, before);
+      await this.reportUp(this.wake(name, before), keyOf(old.record));
+      throw error;
     }
+  }
+
+  private makeCurrent(name: string, version: number): void {
+    this.options.source.setLoaded(name, version, true);
+    this.options.source.setCurrent(name, version);
     this.publish();
-    await untilUp(loaded);
+  }
+
+  private async startCold(deployment: Deployment): Promise<void> {
+    deployment.wanted = this.startCount(deployment);
+    await this.fleet.ensure(new Map([[deployment, deployment.wanted]]), this.options.coldWaitMs);
+    await untilUp(deployment);
   }
 
   /** Lets a version finish what it has, then ends its processes. */
   private async takeDown(name: string, version: number): Promise<void> {
-    const { source } = this.options;
-    const key = `${name}:${version}`;
-    const loaded = this.loaded.get(key);
+    const { source, decisions } = this.options;
+    const key = keyOf({ model: name, version });
+    const deployment = this.deployments.get(key);
     source.setLoaded(name, version, false);
-    if (loaded) {
-      loaded.unloading = true;
+    if (deployment) {
+      // Requests may wait for its first instance.
+      await this.waking.get(key)?.catch(() => {});
+      deployment.unloading = true;
       this.publish();
       await Promise.race([this.options.drained(name, version), Bun.sleep(this.options.drainTimeoutMs)]);
-      await Promise.all(loaded.instances.map((instance) => instance.stop()));
-      this.loaded.delete(key);
+      await this.fleet.remove(deployment, 'it is unloaded');
+      this.deployments.delete(key);
+      decisions.add({ kind: 'unloaded', model: name, version, reason: 'by request' });
       log('info', 'version unloaded', { model: name, version });
-      rmSync(loaded.folder, { recursive: true, force: true });
+      rmSync(deployment.folder, { recursive: true, force: true });
     }
     this.publish();
   }
-}
-
-function residentBytes(pid: number | undefined): number {
-  try {
-    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
-  } catch {
-    return 0;
-  }
-}
-
-/** Half the cores, because requests are decoded on the others; many small threads help a single request little. */
-function defaultThreads(cores: number): number {
-  return Math.max(1, Math.min(8, Math.floor(cores / 2)));
-}
-
-function stateOf({ instances, unloading }: Loaded): VersionState {
-  if (unloading) return 'unloading';
-  if (instances.some(({ state }) => state === 'ready')) return 'ready';
-  return instances.every(({ state }) => state === 'failed' || state === 'stopped') ? 'failed' : 'starting';
-}
-
-function toRoute(loaded: Loaded): VersionRoute {
-  const { record, instances } = loaded;
-  const state = stateOf(loaded);
-  return {
-    ...routeOf(record),
-    state,
-    reason: state === 'ready' ? '' : (instances.find(({ reason }) => reason)?.reason ?? ''),
-    instances: instances.filter(({ state }) => state === 'ready').map(({ address }) => address),
-  };
-}
-
-function routeOf({ model, version, signature, manifest }: VersionRecord) {
-  return { model, version, signature, serving: manifest.serving, labels: manifest.labels, instances: [] };
-}
-
-/** @throws AppError unavailable when no instance can be started */
-function untilUp(loaded: Loaded): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const look = () => {
-      const state = stateOf(loaded);
-      if (state === 'starting') return;
-      loaded.watchers.delete(look);
-      if (state === 'ready') {
-        resolve();
-        return;
-      }
-      const reason = loaded.instances.find((instance) => instance.reason)?.reason ?? 'its process ended';
-      const { model, version } = loaded.record;
-      reject(new AppError('unavailable', `Version ${version} of '${model}' cannot be loaded: ${reason}`));
-    };
-    loaded.watchers.add(look);
-    look();
-  });
 }

@@ -32,11 +32,18 @@ export function childEnvironment(): Record<string, string> {
   return environment;
 }
 
+/** What makes a GPU, or a MIG instance of one, the only one that CUDA shows to a child: number 0. */
+export function gpuEnvironment(uuid: string): Record<string, string> {
+  return { CUDA_VISIBLE_DEVICES: uuid, CUDA_DEVICE_ORDER: 'PCI_BUS_ID' };
+}
+
 export interface ChildLimits {
   timeoutMs: number;
   /** Writable memory the child may take beyond what it starts with. */
   memoryBytes: number;
   signal?: AbortSignal;
+  /** Beside what every child gets. */
+  env?: Record<string, string>;
 }
 
 interface Failure {
@@ -57,7 +64,7 @@ export async function runChild<T>(verb: string, request: unknown, limits: ChildL
     stdin: new Blob([JSON.stringify({ request, memoryBytes: limits.memoryBytes })]),
     stdout: 'pipe',
     stderr: 'pipe',
-    env: childEnvironment(),
+    env: { ...childEnvironment(), ...limits.env },
   });
   let timedOut = false;
   const timer = setTimeout(() => {

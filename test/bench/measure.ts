@@ -11,6 +11,8 @@ export interface Load {
   body: string;
   /** Bytes of its JSON part, for a body with binary tensors. */
   headerLength?: number;
+  /** API key. */
+  key?: string;
 }
 
 export interface Rate {
@@ -27,9 +29,9 @@ async function lastLine(command: string[], env: Record<string, string> = {}): Pr
 }
 
 /** @throws Error when a request failed: a rate of refusals is no rate */
-export async function runWrk({ url, connections, seconds, body, headerLength }: Load): Promise<Rate> {
+export async function runWrk({ url, connections, seconds, body, headerLength, key }: Load): Promise<Rate> {
   const command = ['wrk', '-t1', `-c${connections}`, `-d${seconds}s`, '-s', join(here, 'post.lua'), url];
-  const env = { BODY: body, ...(headerLength ? { HEADER_LENGTH: String(headerLength) } : {}) };
+  const env = { BODY: body, ...(key && { KEY: key }), ...(headerLength && { HEADER_LENGTH: String(headerLength) }) };
   const result = JSON.parse(await lastLine(command, env)) as {
     requests: number;
     durationUs: number;

@@ -21,6 +21,8 @@ export type Numbers = Record<string, number>;
 interface Stage extends AsyncDisposable {
   home: string;
   appliance: Appliance;
+  /** An API key: what is measured is what programs on the network get. */
+  key: string;
   /** URL of a model's inference. */
   infer(model: string): string;
   push(model: string, file: string, serving?: object): Promise<void>;
@@ -29,9 +31,11 @@ interface Stage extends AsyncDisposable {
 async function openStage(): Promise<Stage> {
   const home = await unpack();
   const appliance = await Appliance.start({ home });
+  const key = await appliance.openToPrograms();
   return {
     home,
     appliance,
+    key,
     infer: (model) => `${appliance.url}/v2/models/${model}/infer`,
     async push(model, file, serving = {}) {
       const manifest = join(home, `${model}.json`);
@@ -61,7 +65,8 @@ async function json({ rounds, seconds }: Effort): Promise<Numbers> {
   await stage.push('cnn', model);
   const plain = await startPlainPeer(model);
   try {
-    const load = (url: string, connections: number) => () => runWrk({ url, connections, seconds, body });
+    const load = (url: string, connections: number) => () =>
+      runWrk({ url, connections, seconds, body, key: stage.key });
     await load(stage.infer('cnn'), 8)();
     await load(plain.url, 8)();
     const one = await takeTurns(rounds, {
@@ -102,7 +107,7 @@ async function compute({ rounds, seconds }: Effort): Promise<Numbers> {
   await Bun.write(body, request.body);
   const headerLength = Number(Object.values(request.headers)[0]);
   const url = stage.infer('squeezenet');
-  const served = () => runWrk({ url, connections: 4, seconds, body, headerLength });
+  const served = () => runWrk({ url, connections: 4, seconds, body, headerLength, key: stage.key });
   await served();
   const { ours, bare } = await takeTurns(rounds, { ours: served, bare: () => runBare(model, seconds) });
   return {
@@ -118,7 +123,8 @@ async function batching({ rounds, seconds }: Effort): Promise<Numbers> {
   const { model, body } = await writeCnn(stage.home);
   await stage.push('cnn', model);
   await stage.push('single', model, { maxBatchSize: 1 });
-  const load = (name: string) => () => runWrk({ url: stage.infer(name), connections: 32, seconds, body });
+  const load = (name: string) => () =>
+    runWrk({ url: stage.infer(name), connections: 32, seconds, body, key: stage.key });
   await load('cnn')();
   await load('single')();
   const before = await countsOf(stage.appliance);

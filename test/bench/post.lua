@@ -1,9 +1,14 @@
--- wrk script: posts the file BODY again and again and ends with one line of JSON. HEADER_LENGTH marks a binary body.
+-- wrk script: posts the file BODY again and again and ends with one line of JSON. HEADER_LENGTH marks a binary body,
+-- KEY is an API key.
 local file = assert(io.open(os.getenv("BODY"), "rb"))
 wrk.method = "POST"
 wrk.body = file:read("*a")
 file:close()
 wrk.headers["Content-Type"] = "application/json"
+local key = os.getenv("KEY")
+if key then
+  wrk.headers["X-API-Key"] = key
+end
 local length = os.getenv("HEADER_LENGTH")
 if length then
   wrk.headers["Content-Type"] = "application/octet-stream"

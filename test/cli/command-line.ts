@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { type ApplianceParts, openAppliance } from '../../src/app.ts';
 import { runCli } from '../../src/cli/cli.ts';
 import type { Terminal } from '../../src/cli/report.ts';
-import { type Config, loadConfig, readSurroundings, type Surroundings } from '../../src/config.ts';
+import { loadConfig, type LoadedConfig, readSurroundings, type Surroundings } from '../../src/config.ts';
 
 export interface Outcome {
   code: number;
@@ -17,7 +17,7 @@ export interface Outcome {
 export interface CallOptions {
   env?: Record<string, string>;
   terminal?: Partial<Terminal>;
-  serve?: (config: Config) => Promise<number>;
+  serve?: (loaded: LoadedConfig) => Promise<number>;
 }
 
 /** Nothing of the environment that the tests run in. */
@@ -49,6 +49,17 @@ export async function openServer(parts: ApplianceParts = {}) {
     /** For the test's own files. */
     folder,
     url: appliance.url,
+    /** Makes the first administrator, and a key that may do what an owner of models may. */
+    async openToPrograms(): Promise<string> {
+      const unix = join(data, 'aimass.sock');
+      const post = async (path: string, body: object) =>
+        (await fetch(`http://localhost/api/v1${path}`, { unix, method: 'POST', body: JSON.stringify(body) })).json();
+      const { path } = (await post('/setup/link', {})) as { path: string };
+      const token = new URLSearchParams(path.split('?')[1]).get('token');
+      await post('/setup', { token, name: 'admin', password: 'correct horse battery staple' });
+      return (await this.json<{ text: string }>('keys', 'add', 'all', '--owner', 'admin', '--allow', 'manage,predict'))
+        .text;
+    },
     /** Over the socket in the data folder. */
     aimass: (argv: string[], terminal?: Partial<Terminal>) => aimass([...argv, '--data', data], { terminal }),
     /** The answer of a command that must succeed. */

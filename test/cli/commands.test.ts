@@ -200,7 +200,14 @@ test('a bad name or manifest is told before anything is sent', async () => {
 });
 
 test('over the network', async () => {
-  const { code, out } = await aimass(['models', '--json', '--server', server.url]);
+  const { code, out } = await aimass([
+    'models',
+    '--json',
+    '--server',
+    server.url,
+    '--key',
+    await server.openToPrograms(),
+  ]);
   expect(code).toBe(0);
   expect(JSON.parse(out)).toEqual(await server.json('models'));
 });

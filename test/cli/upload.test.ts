@@ -14,8 +14,10 @@ import { openServer, type TestServer } from './command-line.ts';
 const mebibyte = 1024 ** 2;
 
 let server: TestServer;
+let key: string;
 beforeAll(async () => {
   server = await openServer();
+  key = await server.openToPrograms();
 });
 afterAll(async () => {
   await server[Symbol.asyncDispose]();
@@ -60,7 +62,7 @@ async function writeModel(): Promise<{ diskPath: string; path: string; bytes: nu
   return { diskPath, path: 'weights.onnx', bytes: bytes!.length };
 }
 
-const through = (url: string) => new Client({ server: url, key: '', data: '' });
+const through = (url: string) => new Client({ server: url, key, data: '' });
 const noPause = { pause: () => Bun.sleep(1) };
 
 test('an upload goes on where the connection broke', async () => {

@@ -3,7 +3,7 @@ import { expect, test } from 'bun:test';
 import { join } from 'node:path';
 
 import { commands } from '../../src/cli/commands.ts';
-import type { Config } from '../../src/config.ts';
+import type { Config, LoadedConfig } from '../../src/config.ts';
 import { version } from '../../src/version.ts';
 import { aimass } from './command-line.ts';
 
@@ -107,7 +107,7 @@ test('config says where each value comes from, and keeps the key to itself', asy
 
 test('serve hands over the settings, and gives back the exit code', async () => {
   const given: Config[] = [];
-  const serve = async (config: Config) => (given.push(config), 7);
+  const serve = async ({ config }: LoadedConfig) => (given.push(config), 7);
   const { code } = await aimass(['serve', '--listen=0.0.0.0:1', '--drain-timeout-ms', '5s', ...nowhere], { serve });
   expect(code).toBe(7);
   expect(given).toMatchObject([{ listen: '0.0.0.0:1', drainTimeoutMs: 5000, data: '/nonexistent/aimass' }]);

@@ -109,7 +109,16 @@ test('what is printed of a setting is read back to the same value, and a key is 
     const text = formatSetting(name, config[name]);
     if (text !== '') expect(load({ argv: [`${flag}=${text}`] }).config[name]).toBe(config[name]);
   }
-  expect(formatSetting('key', 'secret')).not.toContain('secret');
+  for (const name of ['key', 'oidcClientSecret'] as const) expect(formatSetting(name, 'secret')).toBe('(set)');
+});
+
+test('a secret of the server comes by variable or file, not by a flag that others could read', () => {
+  const error = refusal({ argv: ['--oidc-client-secret=hush'] });
+  expect(error.message).not.toContain('hush');
+  expect(error.hint).toContain('AIMASS_OIDC_CLIENT_SECRET');
+  expect(load({ env: { AIMASS_OIDC_CLIENT_SECRET: 'hush' } }).config.oidcClientSecret).toBe('hush');
+  const files = { '/e.toml': 'oidc_client_secret = "hush"' };
+  expect(load({ argv: ['--config', '/e.toml'], files }).config.oidcClientSecret).toBe('hush');
 });
 
 test("folders for libraries: absolute, without gaps, and the loader's own unless set", () => {

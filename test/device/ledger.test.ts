@@ -92,6 +92,30 @@ describe('memory of others', () => {
     ledger.read(gpu(50, [process(1, 0)]), 0);
     expect(ledger.account('g')).toMatchObject({ usedByOthersBytes: 10, availableBytes: 50 });
   });
+
+  test('a reading that is older than the end of an instance does not make its memory that of others', () => {
+    for (const told of [30, 0]) {
+      let nowMs = 0;
+      const ledger = new Ledger(() => nowMs);
+      const before = gpu(40, [process(1, told), process(9, 10, false)]);
+      ledger.read(gpu(10, [process(9, 10, false)]), 0);
+      ledger.reserve('a', 'g', 30);
+      ledger.attach('a', 1);
+      ledger.commit('a', 30);
+      ledger.read(before, 0);
+      ledger.release('a');
+      ledger.read(before, 0);
+      expect(ledger.account('g')).toMatchObject({ usedByOthersBytes: 10, availableBytes: 90 });
+      expect(ledger.account('g').others.map(({ pid }) => pid)).toEqual([9]);
+      // What another program has taken meanwhile is seen all the same.
+      ledger.read(gpu(75, [process(1, told), process(9, 45, false)]), 0);
+      expect(ledger.account('g')).toMatchObject({ usedByOthersBytes: 45, availableBytes: 55 });
+      // Much later it must be somebody's.
+      nowMs = 60_000;
+      ledger.read(before, 0);
+      expect(ledger.account('g')).toMatchObject({ usedByOthersBytes: 40, availableBytes: 60 });
+    }
+  });
 });
 
 test('whatever is reserved, committed within its promise and released, the promises never exceed the device', () => {

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { AppError } from '../../src/error.ts';
-import { childEnvironment, runChild, setLibraryPath } from '../../src/job/child.ts';
+import { childEnvironment, gpuEnvironment, runChild, setLibraryPath } from '../../src/job/child.ts';
 import { prepareNative } from '../../src/native.ts';
-import { smallCnn } from '../support/graphs.ts';
+import { slow, smallCnn } from '../support/graphs.ts';
 
 afterEach(() => setLibraryPath(''));
 
@@ -24,9 +24,24 @@ test('children look for libraries where the setting says, and get no secrets', (
   }
 });
 
-describe('a failing child', () => {
-  const limits = { timeoutMs: 60_000, memoryBytes: 2 * 1024 ** 3 };
+const limits = { timeoutMs: 60_000, memoryBytes: 2 * 1024 ** 3 };
 
+test('a child may be given more, such as the only GPU that it sees', async () => {
+  const others = new Set(childrenHere());
+  const work = runChild(
+    'inspect',
+    { path: '/nonexistent', nativeFolder: '/nonexistent' },
+    { ...limits, env: gpuEnvironment('GPU-7') },
+  );
+  const [started] = childrenHere().filter((pid) => !others.has(pid));
+  const environment = readFileSync(`/proc/${started}/environ`, 'utf8').split('\0');
+  await work.catch(() => {});
+  expect(environment).toContain('CUDA_VISIBLE_DEVICES=GPU-7');
+  expect(environment).toContain('CUDA_DEVICE_ORDER=PCI_BUS_ID');
+  expect(environment).toContain('ORT_DISABLE_TELEMETRY=1');
+});
+
+describe('a failing child', () => {
   async function failureOf(work: Promise<unknown>): Promise<AppError> {
     const error = await work.then(
       () => undefined,
@@ -36,29 +51,38 @@ describe('a failing child', () => {
     throw new Error(`no AppError but ${String(error)}`);
   }
 
-  /** Starts an inspection and sends its process this signal at once. */
-  async function failureBy(signal: NodeJS.Signals): Promise<AppError> {
+  test('is not the fault of the model when the system killed it', async () => {
     const others = new Set(childrenHere());
     const work = failureOf(runChild('inspect', { path: '/nonexistent', nativeFolder: '/nonexistent' }, limits));
     const [started, ...more] = childrenHere().filter((pid) => !others.has(pid));
     expect(more).toEqual([]);
-    process.kill(started!, signal);
-    return work;
-  }
-
-  test('is not the fault of the model when the system killed it', async () => {
-    const { code, message, hint } = await failureBy('SIGKILL');
+    process.kill(started!, 'SIGKILL');
+    const { code, message, hint } = await work;
     expect(code).toBe('unavailable');
     expect(message).toContain('The inspect step was killed');
     expect(hint).toContain('Free memory');
   });
 
-  test('is when it crashed', async () => {
-    for (const signal of ['SIGSEGV', 'SIGABRT'] as const) {
-      const { code, message } = await failureBy(signal);
-      expect([code, message]).toEqual(['invalid', expect.stringContaining(signal)]);
+  test('is when it crashed while it computed', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'aimass-child-'));
+    try {
+      const path = join(folder, 'model.onnx');
+      await Bun.write(path, slow(100_000_000));
+      const nativeFolder = await prepareNative(join(folder, 'native'));
+      for (const signal of ['SIGSEGV', 'SIGABRT'] as const) {
+        const others = new Set(childrenHere());
+        const work = failureOf(runChild('inspect', { path, nativeFolder }, limits));
+        const [started] = childrenHere().filter((pid) => !others.has(pid));
+        // Loading takes less. A crash before that may catch the crash handler itself half ready.
+        while (usedTicks(started!) < 60) await Bun.sleep(10);
+        process.kill(started!, signal);
+        const { code, message } = await work;
+        expect([code, message]).toEqual(['invalid', expect.stringContaining(signal)]);
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
     }
-  });
+  }, 20_000);
 
   test('is not when the deadline ended it', async () => {
     const work = runChild(
@@ -99,6 +123,12 @@ function childrenHere(): number[] {
   return readdirSync('/proc')
     .map(Number)
     .filter((pid) => pid > 0 && parentOf(pid) === process.pid);
+}
+
+/** Processor time in hundredths of a second, of all threads (proc_pid_stat(5), utime and stime). */
+function usedTicks(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+  return Number(fields[11]) + Number(fields[12]);
 }
 
 /** @returns undefined if there is no such process any more */

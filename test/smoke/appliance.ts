@@ -138,8 +138,9 @@ export class Appliance {
     return instances.filter((instance) => !model || instance.model === model).map(({ pid }) => pid);
   }
 
+  /** As the administrator of its machine. */
   fetch(path: string, init?: RequestInit): Promise<Response> {
-    return fetch(this.url + path, init);
+    return fetch(this.url + path, { ...init, unix: join(this.data, 'aimass.sock') });
   }
 
   /** @throws Error unless the answer is 2xx */
@@ -148,6 +149,15 @@ export class Appliance {
     const text = await response.text();
     if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`);
     return JSON.parse(text) as T;
+  }
+
+  /** Makes the first administrator, and a key with which programs on the network may call every model. */
+  async openToPrograms(): Promise<string> {
+    const { path } = await this.json<{ path: string }>('/api/v1/setup/link', {});
+    const token = new URLSearchParams(path.split('?')[1]).get('token');
+    await this.json('/api/v1/setup', { token, name: 'admin', password: 'correct horse battery staple' });
+    return (await this.command<{ text: string }>('keys', 'add', 'programs', '--owner', 'admin', '--allow', 'predict'))
+      .text;
   }
 
   run(...args: string[]): Promise<Outcome> {

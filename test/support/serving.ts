@@ -3,10 +3,20 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { openDatabase } from '../../src/db/open.ts';
+import { readCpuDevice, readTopology } from '../../src/device/cpu.ts';
+import { createDecisionLog, type Decision } from '../../src/device/decisions.ts';
+import type { Device } from '../../src/device/device.ts';
+import { createFootprintStore } from '../../src/device/footprint-rows.ts';
+import { defaultPlacement, type PlacementSettings } from '../../src/device/placement-settings.ts';
+import type { ScaleRules } from '../../src/inference/autoscale.ts';
 import { Gateway } from '../../src/inference/gateway.ts';
 import type { LaneOptions } from '../../src/inference/lane.ts';
 import { openRunFolder } from '../../src/inference/shared-memory.ts';
 import { Supervisor, type VersionSource } from '../../src/inference/supervisor.ts';
+import { createTrialStore } from '../../src/inference/trial-rows.ts';
+import { WayBook } from '../../src/inference/ways.ts';
+import { runChild } from '../../src/job/child.ts';
 import { prepareNative } from '../../src/native.ts';
 import {
   type Datatype,
@@ -21,6 +31,8 @@ export interface GivenVersion {
   bytes: Uint8Array;
   signature: Signature;
   serving?: Partial<ServingSettings>;
+  /** What an estimate of its memory is made from. */
+  weightBytes?: number;
 }
 
 export interface ServingOptions {
@@ -28,14 +40,33 @@ export interface ServingOptions {
   requestTimeoutMs?: number;
   maxQueueSize?: number;
   loadTimeoutMs?: number;
+  coldWaitMs?: number;
+  /** The host's processor if absent. */
+  devices?: () => Device[];
+  /** By model. */
+  placement?: Record<string, Partial<PlacementSettings>>;
+  scaleRules?: ScaleRules;
+  measureAfterQuietMs?: number;
+  /** Versions that were loaded when the server last ended, such as "m:1". */
+  loaded?: string[];
+  /** Called after each decision. */
+  onDecision?(decision: Omit<Decision, 'id' | 'at'>): void;
 }
+
+const childLimits = (visibleDevice?: string) => ({
+  timeoutMs: 60_000,
+  memoryBytes: 2 ** 40,
+  ...(visibleDevice && { env: { CUDA_VISIBLE_DEVICES: visibleDevice } }),
+});
 
 export async function openServing(models: Record<string, GivenVersion[]>, options: ServingOptions = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'aimass-serving-'));
   const runFolder = openRunFolder();
   const native = await prepareNative(join(folder, 'native'));
-  const current = new Map<string, number | null>();
-  const loaded = new Set<string>();
+  const loaded = new Set(options.loaded);
+  const current = new Map<string, number | null>(
+    [...loaded].map((key) => [key.split(':')[0]!, Number(key.split(':')[1])]),
+  );
   const get = (name: string) => ({
     name,
     versions: models[name]!.map((_, i) => i + 1),
@@ -56,34 +87,69 @@ export async function openServing(models: Record<string, GivenVersion[]>, option
       return path;
     },
   };
+  const db = openDatabase(':memory:');
+  const kept = createDecisionLog(db);
+  const decisions: typeof kept = {
+    ...kept,
+    add(decision) {
+      kept.add(decision);
+      options.onDecision?.(decision);
+    },
+  };
+  const devices = options.devices ?? (() => [readCpuDevice(readTopology())]);
   const laneOptions: LaneOptions = {
     folder: runFolder,
     requestTimeoutMs: options.requestTimeoutMs ?? 60_000,
     maxQueueSize: options.maxQueueSize ?? 1024,
     runTimeoutMs: options.runTimeoutMs ?? 60_000,
     onHung: (id) => supervisor.killInstance(id, 'hung'),
+    coldWaitMs: options.coldWaitMs ?? 30_000,
+    onWanted: (name, version) => supervisor.wake(name, version),
   };
   const gateway = new Gateway(laneOptions);
   const supervisor = new Supervisor({
     source,
     folder: join(folder, 'run'),
     runFolder,
-    nativeFolder: async () => native,
+    runtime: async () => ({ folder: native, version: 'test' }),
     loadTimeoutMs: options.loadTimeoutMs ?? 60_000,
     drainTimeoutMs: 10_000,
-    threads: 1,
+    coldWaitMs: options.coldWaitMs ?? 30_000,
+    cores: 1,
+    topology: () => readTopology(),
+    devices,
+    ways: new WayBook({
+      trials: createTrialStore(db),
+      footprints: createFootprintStore(db),
+      tryProvider: (request, visible) => runChild('try-provider', request, childLimits(visible)),
+      measure: (request, visible) => runChild('footprint', request, childLimits(visible)),
+    }),
+    settingsOf: ({ model, manifest }) => ({
+      ...defaultPlacement,
+      maxInstances: Math.max(1, manifest.serving.instances),
+      ...options.placement?.[model],
+    }),
+    reserveOf: () => 0,
+    decisions,
+    searchPath: [],
+    scaleRules: options.scaleRules,
+    measureAfterQuietMs: options.measureAfterQuietMs,
+    activity: () => gateway.activity(),
     publish: (table) => gateway.apply(table),
     drained: (name, version) => gateway.drained(name, version),
+    released: (name, version, address) => gateway.released(name, version, address),
   });
   supervisor.publish();
   return {
     gateway,
     supervisor,
+    decisions,
     runFolder,
     options: laneOptions,
     async [Symbol.asyncDispose]() {
       await supervisor.stop();
       gateway.close();
+      db.close();
       rmSync(folder, { recursive: true, force: true });
       rmSync(runFolder, { recursive: true, force: true });
     },
@@ -96,7 +162,15 @@ function recordOf(model: string, version: number, given: GivenVersion): VersionR
     version,
     manifest: { task: 'tensor', serving: { ...defaultServing, ...given.serving }, origin: { kind: 'upload' } },
     signature: given.signature,
-    facts: { format: 'onnx', irVersion: 8, opsets: {}, producer: '', parameters: 0, weightBytes: 0, operators: {} },
+    facts: {
+      format: 'onnx',
+      irVersion: 8,
+      opsets: {},
+      producer: '',
+      parameters: 0,
+      weightBytes: given.weightBytes ?? 0,
+      operators: {},
+    },
     warnings: [],
     files: [],
     entry: 'model.onnx',

@@ -3,15 +3,15 @@ import { existsSync } from 'node:fs';
 
 import { readLoaderCache } from '../../src/device/loader-path.ts';
 
-const driverFile = '/usr/lib/chromium/vk_swiftshader_icd.json';
+export const softwareDriver = '/usr/lib/chromium/vk_swiftshader_icd.json';
 
 /** False where the packages chromium and libvulkan1 are not installed: tests that need them are skipped. */
-export const hasSoftwareGpu = existsSync(driverFile) && readLoaderCache().has('libvulkan.so.1');
+export const hasSoftwareGpu = existsSync(softwareDriver) && readLoaderCache().has('libvulkan.so.1');
 
 /** Runs `work` with these Vulkan drivers and no others in the environment that children get. */
 export async function withVulkan<T>(driver: 'software' | 'none', work: () => Promise<T>): Promise<T> {
   const before = process.env.VK_DRIVER_FILES;
-  process.env.VK_DRIVER_FILES = driver === 'software' ? driverFile : '/nonexistent.json';
+  process.env.VK_DRIVER_FILES = driver === 'software' ? softwareDriver : '/nonexistent.json';
   try {
     return await work();
   } finally {

@@ -10,11 +10,18 @@ export function applianceRoutes(context: ApiContext) {
   const { control, limits } = context;
   return new Elysia({ normalize: false })
     .get('/api/v1', () => control.info(), {
-      detail: describe({ id: 'getInfo', tag: 'Appliance', summary: 'This server', answer: { schema: 'Info' } }),
+      detail: describe({
+        id: 'getInfo',
+        action: 'model.list',
+        tag: 'Appliance',
+        summary: 'This server',
+        answer: { schema: 'Info' },
+      }),
     })
     .get('/api/v1/instances', () => ({ instances: control.instances() }), {
       detail: describe({
         id: 'listInstances',
+        action: 'instance.read',
         tag: 'Appliance',
         summary: 'Processes that serve models',
         answer: { schema: 'InstanceList' },
@@ -23,6 +30,7 @@ export function applianceRoutes(context: ApiContext) {
     .get('/api/v1/templates', () => ({ templates: control.templates() }), {
       detail: describe({
         id: 'listTemplates',
+        action: 'template.read',
         tag: 'Appliance',
         summary: 'Models that come with the appliance',
         answer: { schema: 'TemplateList' },
@@ -37,6 +45,7 @@ export function applianceRoutes(context: ApiContext) {
         body: installBody,
         detail: describe({
           id: 'installTemplate',
+          action: 'template.install',
           tag: 'Appliance',
           summary: 'Make a model of a template and serve it',
           answer: { status: 201, schema: 'Versions' },

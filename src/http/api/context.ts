@@ -1,16 +1,32 @@
 // What every group of API routes is given, and how routes are described for OpenAPI.
 import type { OpenAPIV3 } from 'openapi-types';
 
+import type { Actor } from '../../access/actor.ts';
+import type { Action } from '../../access/roles.ts';
 import { AppError } from '../../error.ts';
 import { statusOf } from '../errors.ts';
+import type { Asker } from '../gate.ts';
 import type { BodyLimits } from './body.ts';
 import type { Control } from './control.ts';
 import type { SchemaName } from './schemas.ts';
+
+/** What a request changed, for the audit trail; secrets are taken out there. */
+export interface AuditNote {
+  /** Where the request itself showed who it is: with a set-up or reset link. */
+  actor?: Actor;
+  target?: string;
+  before?: unknown;
+  after?: unknown;
+}
 
 export interface ApiContext {
   control: Control;
   limits: BodyLimits;
   requestId: (request: Request) => string;
+  /** Who is asking; the route's action was allowed already. */
+  asker: (request: Request) => Asker;
+  /** Adds to what the audit trail will say of this request. */
+  note: (request: Request, note: AuditNote) => void;
   /** Lets the connection be silent for as long as it takes. */
   keepOpen: (request: Request) => void;
   /** Counts work as in flight that goes on after its response has begun. */
@@ -25,7 +41,9 @@ export function parseVersion(text: string): number {
 
 export interface OperationText {
   id: string;
-  tag: 'Models' | 'Uploads' | 'Appliance' | 'Tasks';
+  /** What the caller must be allowed to do; a path with ":name" is about that model. */
+  action: Action | 'public';
+  tag: 'Models' | 'Uploads' | 'Placement' | 'Appliance' | 'Tasks' | 'Access';
   summary: string;
   description?: string;
   /** Absent: 204 without a body. */
@@ -37,7 +55,7 @@ export interface OperationText {
 }
 
 /** The route's `detail`, from which openapi.ts makes the document. */
-export function describe({ id, tag, answer, errors = [], headers, ...text }: OperationText) {
+export function describe({ id, action, tag, answer, errors = [], headers, ...text }: OperationText) {
   const success = answer
     ? { [answer.status ?? 200]: { description: 'Success', content: { 'application/json': contentOf(answer) } } }
     : { 204: { description: 'Done' } };
@@ -51,6 +69,7 @@ export function describe({ id, tag, answer, errors = [], headers, ...text }: Ope
   return {
     ...text,
     operationId: id,
+    'x-action': action,
     tags: [tag],
     responses: { ...success, ...Object.fromEntries(failures) },
     ...(parameters && { parameters }),

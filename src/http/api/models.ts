@@ -6,7 +6,7 @@ import { readJson } from './body.ts';
 import { type ApiContext, describe, parseVersion } from './context.ts';
 import { answerImport, importModels, receiveBody } from './importing.ts';
 import { importBody, importManyBody, pushQuery } from './schemas.ts';
-import { listModels, viewModel, viewVersion } from './views.ts';
+import { listKnown, viewModel, viewVersion } from './views.ts';
 
 /** Content of a request that is a file rather than JSON about uploads. */
 const rawFile = { schema: { type: 'string' as const, format: 'binary' } };
@@ -19,9 +19,10 @@ export function modelRoutes(context: ApiContext) {
   const jsonOrFile = async ({ request }: { request: Request }) => (isJson(request) ? readJson(request, limits) : null);
 
   return new Elysia({ normalize: false })
-    .get('/api/v1/models', () => ({ models: listModels(control) }), {
+    .get('/api/v1/models', ({ request }) => ({ models: listKnown(control, context.asker(request).actor) }), {
       detail: describe({
         id: 'listModels',
+        action: 'model.list',
         tag: 'Models',
         summary: 'All models',
         answer: { schema: 'ModelList' },
@@ -30,6 +31,7 @@ export function modelRoutes(context: ApiContext) {
     .get('/api/v1/models/:name', ({ params }) => viewModel(control, params.name), {
       detail: describe({
         id: 'getModel',
+        action: 'model.read',
         tag: 'Models',
         summary: 'One model with its versions',
         answer: { schema: 'Model' },
@@ -45,6 +47,7 @@ export function modelRoutes(context: ApiContext) {
       {
         detail: describe({
           id: 'removeModel',
+          action: 'model.write',
           tag: 'Models',
           summary: 'Remove a model and all its versions',
           errors: ['not_found', 'conflict'],
@@ -57,6 +60,7 @@ export function modelRoutes(context: ApiContext) {
       {
         detail: describe({
           id: 'getVersion',
+          action: 'model.read',
           tag: 'Models',
           summary: 'One version',
           answer: { schema: 'Version' },
@@ -73,6 +77,7 @@ export function modelRoutes(context: ApiContext) {
       {
         detail: describe({
           id: 'removeVersion',
+          action: 'model.write',
           tag: 'Models',
           summary: 'Remove one version',
           errors: ['invalid', 'not_found', 'conflict'],
@@ -98,6 +103,7 @@ export function modelRoutes(context: ApiContext) {
         body: t.Union([importBody, t.Null()]),
         detail: describe({
           id: 'addVersion',
+          action: 'model.write',
           tag: 'Models',
           summary: 'Add a version',
           description:
@@ -123,6 +129,7 @@ export function modelRoutes(context: ApiContext) {
         body: importManyBody,
         detail: describe({
           id: 'importModels',
+          action: 'model.write',
           tag: 'Models',
           summary: 'Import uploads',
           description: 'Without `name` the files must be a Triton model repository, whose folders name the models.',
@@ -178,5 +185,12 @@ function done(): Response {
 }
 
 function describeServing(id: string, summary: string, schema: 'Model') {
-  return describe({ id, tag: 'Models', summary, answer: { schema }, errors: ['not_found', 'unavailable', 'timeout'] });
+  return describe({
+    id,
+    action: 'model.load',
+    tag: 'Models',
+    summary,
+    answer: { schema },
+    errors: ['not_found', 'unavailable', 'timeout'],
+  });
 }

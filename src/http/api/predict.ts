@@ -57,6 +57,7 @@ export function predictRoutes(context: ApiContext) {
 function describePredict(id: string, summary: string) {
   return describe({
     id,
+    action: 'model.predict',
     tag: 'Tasks',
     summary,
     description,

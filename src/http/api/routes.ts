@@ -1,14 +1,26 @@
 // Puts the groups of API routes together, and turns everything thrown in them into an answer.
 import { Elysia } from 'elysia';
 
+import { requireAction } from '../../access/actor.ts';
+import type { Audit } from '../../access/audit.ts';
+import type { Action } from '../../access/roles.ts';
 import { AppError } from '../../error.ts';
 import { errorResponse } from '../errors.ts';
+import type { Asker } from '../gate.ts';
+import { accountRoutes } from './account.ts';
 import { applianceRoutes } from './appliance.ts';
-import type { ApiContext } from './context.ts';
+import { auditRoutes } from './audit.ts';
+import type { ApiContext, AuditNote } from './context.ts';
 import { deviceRoutes } from './devices.ts';
+import { keyRoutes } from './keys.ts';
 import { modelRoutes } from './models.ts';
+import { placementRoutes } from './placement.ts';
 import { predictRoutes } from './predict.ts';
+import { sessionRoutes } from './session.ts';
+import { settingRoutes } from './settings.ts';
+import { setupRoutes } from './setup.ts';
 import { uploadRoutes } from './uploads.ts';
+import { userRoutes } from './users.ts';
 
 export interface ApiRoute {
   method: string;
@@ -17,7 +29,23 @@ export interface ApiRoute {
   hooks: { body?: unknown; query?: unknown; detail?: unknown };
 }
 
-export function createApi(context: ApiContext) {
+export type ApiContextParts = Omit<ApiContext, 'asker' | 'note'>;
+
+export interface Api {
+  /** @param asker who sent it; what that one may not do is refused before the body is read */
+  fetch(request: Request, asker: Asker): Promise<Response>;
+  routes: ApiRoute[];
+}
+
+export function createApi(parts: ApiContextParts, audit: Pick<Audit, 'record'>): Api {
+  const askers = new WeakMap<Request, Asker>();
+  const notes = new WeakMap<Request, AuditNote>();
+  const context: ApiContext = {
+    ...parts,
+    asker: (request) => askers.get(request)!,
+    note: (request, note) => void notes.set(request, { ...notes.get(request), ...note }),
+  };
+
   // Hosts on an intranet may have names of three letters, where Elysia would look for the path too far on.
   const app = new Elysia({ normalize: false, handler: { standardHostname: false } })
     .onError({ as: 'global' }, ({ error, request }) => {
@@ -29,15 +57,120 @@ export function createApi(context: ApiContext) {
       }
       return errorResponse(failure, context.requestId(request));
     })
+    // The same question as in `fetch`, asked of the route that was really taken.
+    .onBeforeHandle({ as: 'global' }, ({ request, route, params }) => {
+      const { action } = guardOf(guards, request.method, route);
+      allow(context.asker(request), action, (params as { name?: string } | undefined)?.name);
+    })
     .use(applianceRoutes(context))
     .use(deviceRoutes(context))
     .use(modelRoutes(context))
+    .use(placementRoutes(context))
     .use(uploadRoutes(context))
-    .use(predictRoutes(context));
+    .use(predictRoutes(context))
+    .use(setupRoutes(context))
+    .use(sessionRoutes(context))
+    .use(accountRoutes(context))
+    .use(userRoutes(context))
+    .use(keyRoutes(context))
+    .use(auditRoutes(context))
+    .use(settingRoutes(context));
+  const routes = app.routes as ApiRoute[];
+  const guards = routes.map(toGuard);
+
+  function record(request: Request, asker: Asker, { id, parameters }: Match, status: number): void {
+    // The trail is kept for ever, and whoever is unknown may be refused without end.
+    if (status >= 400 && (asker.actor.kind === 'nobody' || asker.actor.kind === 'guest')) return;
+    const { target, ...note } = notes.get(request) ?? {};
+    audit.record({
+      actor: asker.actor,
+      action: id,
+      target: target ?? Object.values(parameters).join(':'),
+      result: status < 400 ? 'ok' : status === 401 || status === 403 ? 'refused' : 'failed',
+      from: asker.address,
+      requestId: context.requestId(request),
+      ...note,
+    });
+  }
+
+  async function answer(request: Request, asker: Asker, match: Match | undefined): Promise<Response> {
+    try {
+      if (match) allow(asker, match.action, match.parameters.name);
+      askers.set(request, asker);
+      return await app.fetch(request);
+    } catch (error) {
+      return errorResponse(error, context.requestId(request));
+    }
+  }
+
   return {
-    fetch: (request: Request): Response | Promise<Response> => app.fetch(request),
-    routes: app.routes as ApiRoute[],
+    async fetch(request, asker) {
+      const match = findMatch(guards, request.method, new URL(request.url).pathname);
+      const response = await answer(request, asker, match);
+      // What a route itself says of the session goes first.
+      if (asker.cookie && !response.headers.has('set-cookie')) response.headers.set('set-cookie', asker.cookie);
+      if (match?.isAudited) record(request, asker, match, response.status);
+      return response;
+    },
+    routes,
   };
+}
+
+interface Guard {
+  method: string;
+  path: string;
+  parts: string[];
+  /** The operation's, such as "removeModel". */
+  id: string;
+  action: Action | 'public';
+  isAudited: boolean;
+}
+
+interface Match extends Guard {
+  parameters: Record<string, string>;
+}
+
+/** Reading leaves no trace, nor does what happens thousands of times a second; sign-ins have a log of their own. */
+const unaudited = new Set<string>(['predict', 'predictVersion', 'appendUpload', 'previewPlacement', 'signIn']);
+
+function toGuard({ method, path, hooks }: ApiRoute): Guard {
+  const { 'x-action': action, operationId: id } = hooks.detail as { 'x-action': Guard['action']; operationId: string };
+  const isAudited = method !== 'GET' && !unaudited.has(id);
+  return { method, path, parts: path.split('/'), id, action, isAudited };
+}
+
+/** @throws when nobody said what a route needs: then nobody may have it */
+function guardOf(guards: readonly Guard[], method: string, route: string): Guard {
+  const wanted = method === 'HEAD' ? 'GET' : method;
+  const guard = guards.find((each) => each.method === wanted && each.path === route);
+  if (guard) return guard;
+  throw new AppError('forbidden', 'This path is not open to anybody.');
+}
+
+function allow({ actor }: Asker, action: Guard['action'], model: string | undefined): void {
+  if (action !== 'public') requireAction(actor, action, model);
+}
+
+/** A slash at the end makes no difference to Elysia, nor here. */
+function findMatch(guards: readonly Guard[], method: string, pathname: string): Match | undefined {
+  const given = pathname.replace(/\/$/, '').split('/');
+  const wanted = method === 'HEAD' ? 'GET' : method;
+  for (const guard of guards) {
+    const { parts } = guard;
+    if (guard.method !== wanted || parts.length !== given.length) continue;
+    if (!parts.every((part, i) => part.startsWith(':') || part === given[i])) continue;
+    const named = parts.flatMap((part, i) => (part.startsWith(':') ? [[part.slice(1), decode(given[i]!)]] : []));
+    return { ...guard, parameters: Object.fromEntries(named) as Record<string, string> };
+  }
+  return undefined;
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 class NotAllowed extends AppError {

@@ -1,6 +1,10 @@
 // Shapes of the management and task APIs: request bodies, which Elysia checks, and answers, which OpenAPI describes.
 import { t } from 'elysia';
 
+import { accessSchemas } from './access-schemas.ts';
+import { deviceMemory, measured, placementSchemas } from './placement-schemas.ts';
+import { count, deviceKind, list, object, ref, text, time } from './shapes.ts';
+
 const closed = { additionalProperties: false };
 
 export const importFields = {
@@ -38,23 +42,7 @@ export const pushQuery = t.Object(
   closed,
 );
 
-const text = { type: 'string' };
-const count = { type: 'integer', minimum: 0 };
-const time = { type: 'string', format: 'date-time' };
-const state = { enum: ['starting', 'ready', 'unloading', 'failed', 'unloaded'] };
-const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
-const list = (items: object) => ({ type: 'array', items });
-
-/** An object whose properties are all required but those whose names end in "?". */
-function object(properties: Record<string, object>, description?: string) {
-  const names = Object.keys(properties);
-  return {
-    type: 'object',
-    ...(description && { description }),
-    required: names.filter((name) => !name.endsWith('?')),
-    properties: Object.fromEntries(names.map((name) => [name.replace(/\?$/, ''), properties[name]!])),
-  };
-}
+const state = { enum: ['cold', 'starting', 'ready', 'unloading', 'failed', 'unloaded'] };
 
 const summary = {
   name: text,
@@ -101,14 +89,7 @@ const reading = {
   'memoryClockMhz?': { type: 'number' },
   throttle: { ...list(text), description: 'Why its clocks are held down; empty when they are not.' },
   'eccErrors?': { type: 'integer', minimum: 0, description: 'Uncorrected, since the driver was loaded.' },
-  processes: list(
-    object({
-      pid: count,
-      name: text,
-      usedBytes: count,
-      own: { type: 'boolean', description: "Whether it is one of this server's." },
-    }),
-  ),
+  processes: list(ref('DeviceProcess')),
 };
 
 const host = {
@@ -181,10 +162,14 @@ export const schemas = {
         id: text,
         model: text,
         version: count,
-        'pid?': { type: 'integer', minimum: 1, description: 'Absent while the process is being replaced.' },
+        'pid?': { type: 'integer', minimum: 1, description: 'Absent while there is no process.' },
         state,
         reason: { type: 'string', description: 'Why it is not ready; empty when it is.' },
-        device: text,
+        device: { type: 'string', description: 'Its id.' },
+        provider: { type: 'string', description: 'Execution provider.' },
+        heldBytes: { ...count, description: 'Memory of its device: promised to it, or measured.' },
+        measured,
+        threads: { ...count, description: 'For one computation; 0 until it is started.' },
         restarts: count,
         startedAt: time,
         rssBytes: count,
@@ -199,7 +184,7 @@ export const schemas = {
   }),
   Device: object({
     id: { type: 'string', description: 'UUID of a GPU; "cpu" for the processor.' },
-    kind: { enum: ['cuda', 'rocm', 'webgpu', 'cpu'] },
+    kind: deviceKind,
     index: { type: 'integer', minimum: 0, description: 'Among the devices of its kind.' },
     name: text,
     'pciAddress?': text,
@@ -214,6 +199,13 @@ export const schemas = {
     instances: list(
       object({ id: text, model: text, version: count, usedBytes: count }, "This server's processes on the device."),
     ),
+    'memory?': object(deviceMemory, 'How its memory is shared out; absent until it was read for the first time.'),
+  }),
+  DeviceProcess: object({
+    pid: count,
+    name: text,
+    usedBytes: { ...count, description: '0 where the driver does not tell.' },
+    own: { type: 'boolean', description: "Whether it is one of this server's." },
   }),
   Findings: object({
     findings: list(
@@ -255,6 +247,8 @@ export const schemas = {
     ...answered,
     predictions: list(object({ values: { type: 'object', additionalProperties: { type: 'number' } } })),
   }),
+  ...placementSchemas,
+  ...accessSchemas,
 } as const;
 
 export type SchemaName = keyof typeof schemas;

@@ -23,6 +23,7 @@ export function uploadRoutes({ control, limits }: ApiContext) {
         body: uploadBody,
         detail: describe({
           id: 'createUpload',
+          action: 'upload',
           tag: 'Uploads',
           summary: 'Announce a file',
           answer: { status: 201, schema: 'Upload', example },
@@ -33,6 +34,7 @@ export function uploadRoutes({ control, limits }: ApiContext) {
     .get('/api/v1/uploads/:id', ({ params }) => registry.getUpload(params.id), {
       detail: describe({
         id: 'getUpload',
+        action: 'upload',
         tag: 'Uploads',
         summary: 'How much has arrived',
         answer: { schema: 'Upload' },
@@ -47,6 +49,7 @@ export function uploadRoutes({ control, limits }: ApiContext) {
         parse: 'none',
         detail: describe({
           id: 'appendUpload',
+          action: 'upload',
           tag: 'Uploads',
           summary: 'Send the next part',
           description: 'After a broken connection ask how much has `received`, and go on from there.',
@@ -66,7 +69,15 @@ export function uploadRoutes({ control, limits }: ApiContext) {
         await registry.removeUpload(params.id);
         return new Response(null, { status: 204 });
       },
-      { detail: describe({ id: 'removeUpload', tag: 'Uploads', summary: 'Give up a file', errors: ['not_found'] }) },
+      {
+        detail: describe({
+          id: 'removeUpload',
+          action: 'upload',
+          tag: 'Uploads',
+          summary: 'Give up a file',
+          errors: ['not_found'],
+        }),
+      },
     );
 }
 

@@ -1,4 +1,5 @@
 // What the management API shows of models and versions: the registry's records joined with what is being served.
+import { type Actor, mayDo } from '../../access/actor.ts';
 import type { VersionState } from '../../inference/routing.ts';
 import type { ModelRecord, TaskName, VersionRecord } from '../../types.ts';
 import type { Control } from './control.ts';
@@ -33,6 +34,11 @@ export function viewModel(control: Control, name: string): ModelView {
   const model = control.registry.getModel(name);
   const versions = control.registry.listVersions(name).map((record) => viewVersion(control, record));
   return { ...summarise(model, versions), versions };
+}
+
+/** Those that somebody may know of. */
+export function listKnown(control: Control, actor: Actor): ModelSummary[] {
+  return listModels(control).filter(({ name }) => mayDo(actor, 'model.describe', name));
 }
 
 export function listModels(control: Control): ModelSummary[] {

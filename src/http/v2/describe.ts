@@ -125,6 +125,7 @@ export function describeRepository(table: RoutingTable, readyOnly: boolean): obj
 }
 
 const repositoryState = {
+  cold: 'READY',
   starting: 'LOADING',
   ready: 'READY',
   unloading: 'UNLOADING',

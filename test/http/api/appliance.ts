@@ -17,16 +17,20 @@ export async function startAppliance(settings: Partial<Config> = {}, parts: Appl
   const { config } = loadConfig({ argv: ['--data', data], env: {}, isRoot: false, readFile: () => undefined });
   const chosen: Config = { ...config, listen: '127.0.0.1:0', logLevel: 'error', ...settings };
   const appliance = await openAppliance(chosen, parts);
-  const { url } = appliance;
+  const { url, setupUrl } = appliance;
+  const unix = join(data, 'aimass.sock');
   return {
     url,
     data,
+    setupUrl,
     config: chosen,
-    fetch: (path: string, init?: RequestInit) => fetch(url + path, init),
+    /** As this machine's administrator. */
+    fetch: (path: string, init?: RequestInit) => fetch(url + path, { ...init, unix }),
     /** @param body a string or bytes as they are, anything else as JSON */
     async ask<T = unknown>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
       const isRaw = typeof body === 'string' || body instanceof Uint8Array;
       const response = await fetch(url + path, {
+        unix,
         method,
         headers: { ...(body !== undefined && !isRaw && { 'content-type': 'application/json' }), ...headers },
         ...(body !== undefined && { body: isRaw ? (body as Uint8Array<ArrayBuffer>) : JSON.stringify(body) }),

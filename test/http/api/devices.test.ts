@@ -18,6 +18,7 @@ describe.skipIf(!hasCompiler)('devices (need cc)', () => {
   let stub: NvmlStub;
   let appliance: Awaited<ReturnType<typeof startAppliance>>;
   let pid: number;
+  let id: string;
 
   beforeAll(async () => {
     stub = await buildNvmlStub();
@@ -28,6 +29,7 @@ describe.skipIf(!hasCompiler)('devices (need cc)', () => {
     expect(pushed.status).toBe(201);
     const { body } = await appliance.ask<{ instances: InstanceStatus[] }>('GET', '/api/v1/instances');
     pid = body.instances[0]!.pid!;
+    id = body.instances[0]!.id;
   });
   afterAll(async () => {
     await appliance[Symbol.asyncDispose]();
@@ -57,15 +59,20 @@ describe.skipIf(!hasCompiler)('devices (need cc)', () => {
     const card = await untilDevice('GPU-0', ({ reading }) => reading.processes.length === 2);
     expect(card).toMatchObject({ kind: 'cuda', state: 'ready', driverVersion: '580.95.05', cudaVersion: '13.0' });
     expect(card.reading).toMatchObject({ totalBytes: 80 * gib, utilisation: 0.37, powerW: 250, powerLimitW: 700 });
-    expect(card.instances).toEqual([{ id: '1', model: 'm', version: 1, usedBytes: used }]);
+    expect(card.instances).toEqual([{ id, model: 'm', version: 1, usedBytes: used }]);
     expect(card.reading.processes.map(({ name, own }) => [name, own])).toEqual([
       ['aimass', true],
       ['python3', false],
     ]);
     const { body } = await appliance.ask<Answer>('GET', '/api/v1/devices');
-    const cpu = body.devices.find(({ id }) => id === 'cpu')!;
+    const cpu = body.devices.find((device) => device.id === 'cpu')!;
     expect(cpu.instances).toMatchObject([{ model: 'm', version: 1 }]);
     expect(cpu.instances[0]!.usedBytes).toBeGreaterThan(1024 ** 2);
+    for (const { memory } of body.devices) {
+      const { capacityBytes, usedByOthersBytes, heldBytes, reserveBytes, availableBytes } = memory!;
+      expect(usedByOthersBytes + heldBytes + reserveBytes + availableBytes).toBe(capacityBytes);
+    }
+    expect(cpu.memory!.heldBytes).toBeGreaterThan(1024 ** 2);
     expect(body.host.usableCpus).toBeLessThanOrEqual(body.host.threads);
     expect(body.problem).toBeUndefined();
   });
@@ -80,12 +87,18 @@ describe.skipIf(!hasCompiler)('devices (need cc)', () => {
       `nv_gpu_memory_used_bytes{gpu_uuid="GPU-0"} ${13 * gib}`,
       'nv_gpu_power_usage{gpu_uuid="GPU-0"} 250',
       'nv_gpu_power_limit{gpu_uuid="GPU-0"} 700',
-      'aimass_instance_restarts_total{model="m",version="1",instance="1"} 0',
+      `aimass_instance_restarts_total{model="m",version="1",instance="${id}"} 0`,
+      'aimass_decisions_total{kind="unloaded"} 0',
     ]) {
       expect(text.split('\n')).toContain(line);
     }
     expect(text).toMatch(/^aimass_device_memory_free_bytes\{device="cpu",kind="cpu"\} [1-9]\d+$/m);
-    expect(text).toMatch(/^aimass_instance_resident_bytes\{model="m",version="1",instance="1"\} [1-9]\d+$/m);
+    const labels = `model="m",version="1",instance="${id}"`;
+    expect(text).toMatch(new RegExp(`^aimass_instance_resident_bytes\\{${labels}\\} [1-9]\\d+$`, 'm'));
+    expect(text).toMatch(
+      new RegExp(`^aimass_instance_footprint_bytes\\{${labels},device="cpu",provider="cpu"\\} [1-9]\\d+$`, 'm'),
+    );
+    expect(text).toMatch(/^aimass_device_held_bytes\{device="cpu"\} [1-9]\d+$/m);
     expect(text).toMatch(/^nv_inference_count\{model="m",version="1"\} 0$/m);
     if (existsSync('/usr/bin/promtool')) {
       const { exitCode } = Bun.spawnSync(['promtool', 'check', 'metrics'], { stdin: Buffer.from(text) });

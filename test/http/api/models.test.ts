@@ -68,7 +68,9 @@ test('a file sent as it is becomes a version that answers; the next one takes ov
 test('curl sends a file as the page says', async () => {
   const path = `${appliance.data}/curl.onnx`;
   await Bun.write(path, addScalar(5));
-  const curl = Bun.spawn(['curl', '-sS', '-X', 'POST', '-T', path, `${appliance.url}/api/v1/models/curled/versions`]);
+  const socket = `${appliance.data}/aimass.sock`;
+  const address = 'http://localhost/api/v1/models/curled/versions';
+  const curl = Bun.spawn(['curl', '-sS', '--unix-socket', socket, '-X', 'POST', '-T', path, address]);
   expect(JSON.parse(await curl.stdout.text())).toMatchObject({ versions: [{ model: 'curled', state: 'ready' }] });
 });
 

@@ -5,6 +5,7 @@ import { errorCodes } from '../../../src/error.ts';
 import { schemas } from '../../../src/http/api/schemas.ts';
 import type { ApiDocument, JsonSchema } from '../../../src/http/openapi.ts';
 import { addScalar } from '../../support/graphs.ts';
+import { complaints, resolve } from '../../support/json-schema.ts';
 import { buildNvmlStub, driver, gpu, hasCompiler, type NvmlStub } from '../../support/nvml.ts';
 import { startAppliance } from './appliance.ts';
 
@@ -30,13 +31,6 @@ function operations() {
   );
 }
 
-function resolve(reference: string): unknown {
-  return reference
-    .replace(/^#\//, '')
-    .split('/')
-    .reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], document);
-}
-
 /** Every object anywhere in the document. */
 function* objects(value: unknown): Generator<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null) return;
@@ -48,7 +42,7 @@ test('every reference resolves, every operation has an id of its own', () => {
   expect(document.openapi).toBe('3.1.0');
   const references = [...objects(document)].flatMap(({ $ref }) => (typeof $ref === 'string' ? [$ref] : []));
   expect(references.length).toBeGreaterThan(50);
-  expect(references.filter((reference) => resolve(reference) === undefined)).toEqual([]);
+  expect(references.filter((reference) => resolve(document, reference) === undefined)).toEqual([]);
   const ids = operations().map(({ operation }) => operation.operationId);
   expect(ids.every((id) => /^[a-zA-Z]+$/.test(id))).toBeTrue();
   expect(new Set(ids).size).toBe(ids.length);
@@ -77,34 +71,6 @@ test('what is described exists, for every path and method', async () => {
   }
 });
 
-/** The part of JSON Schema that the document uses. @returns what does not fit, by path */
-function complaints(value: unknown, schema: JsonSchema, at = '$'): string[] {
-  if (typeof schema.$ref === 'string') return complaints(value, resolve(schema.$ref) as JsonSchema, at);
-  if (Array.isArray(schema.enum)) return schema.enum.includes(value) ? [] : [`${at} is ${String(value)}`];
-  const types = [schema.type].flat().filter((type) => typeof type === 'string');
-  if (types.length > 0 && !types.some((type) => hasType(value, type))) return [`${at} is no ${types.join('/')}`];
-  if (Array.isArray(value)) {
-    return value.flatMap((item, i) => complaints(item, (schema.items ?? {}) as JsonSchema, `${at}[${i}]`));
-  }
-  if (typeof value !== 'object' || value === null) return [];
-  const properties = (schema.properties ?? {}) as Record<string, JsonSchema>;
-  const missing = ((schema.required ?? []) as string[]).filter((name) => !(name in value));
-  const inside = Object.entries(value).flatMap(([name, inner]) => {
-    if (properties[name]) return complaints(inner, properties[name], `${at}.${name}`);
-    // Shapes without listed properties are open; in others everything is described.
-    return Object.keys(properties).length > 0 ? [`${at}.${name} is not described`] : [];
-  });
-  return [...missing.map((name) => `${at}.${name} is missing`), ...inside];
-}
-
-function hasType(value: unknown, type: string): boolean {
-  if (type === 'integer') return Number.isInteger(value);
-  if (type === 'array') return Array.isArray(value);
-  if (type === 'null') return value === null;
-  if (type === 'object') return typeof value === 'object' && value !== null && !Array.isArray(value);
-  return typeof value === type;
-}
-
 test('real answers have the shape that is described', async () => {
   const manifest = { labels: ['a'], description: 'adds', licence: 'MIT' };
   const bytes = addScalar(1);
@@ -127,6 +93,9 @@ test('real answers have the shape that is described', async () => {
             ['DeviceList', '/api/v1/devices'],
             ['Findings', '/api/v1/doctor'],
             ['TemplateList', '/api/v1/templates'],
+            ['PlacementSettings', '/api/v1/models/m/placement'],
+            ['PlacementOverview', '/api/v1/placement'],
+            ['DecisionList', '/api/v1/placement/decisions'],
             ['Error', '/api/v1/models/absent'],
             ['ModelMetadata', '/v2/models/m'],
             ['ServerMetadata', '/v2'],
@@ -139,7 +108,7 @@ test('real answers have the shape that is described', async () => {
     ),
   };
   for (const [name, answer] of Object.entries(answers)) {
-    expect(complaints(answer, { $ref: `#/components/schemas/${name}` }, name)).toEqual([]);
+    expect(complaints(document, answer, { $ref: `#/components/schemas/${name}` }, name)).toEqual([]);
   }
 });
 
@@ -148,9 +117,9 @@ test('the examples fit their schemas', () => {
   expect(media.length).toBeGreaterThan(5);
   for (const { schema, example } of media as { schema: JsonSchema; example: unknown }[]) {
     if (schema.$ref === '#/components/schemas/TaskAnswer') {
-      expect(complaints(example, schemas.DetectionAnswer)).toEqual([]);
+      expect(complaints(document, example, schemas.DetectionAnswer)).toEqual([]);
     } else {
-      expect(complaints(example, schema)).toEqual([]);
+      expect(complaints(document, example, schema)).toEqual([]);
     }
   }
 });

@@ -1,8 +1,13 @@
-// What every answer has in common: request ids, foreign pages kept out, limits, draining, streaming without buffering.
 import { expect, test } from 'bun:test';
 import { request as httpRequest } from 'node:http';
+// What every answer has in common: request ids, foreign pages kept out, limits, draining, streaming without buffering.
+import { join } from 'node:path';
 
+import { openAccess } from '../../../src/access/access.ts';
+import { parseNetworks } from '../../../src/access/networks.ts';
+import { openDatabase } from '../../../src/db/open.ts';
 import type { Control } from '../../../src/http/api/control.ts';
+import { Gate } from '../../../src/http/gate.ts';
 import { createServer } from '../../../src/http/server.ts';
 import { startAppliance } from './appliance.ts';
 
@@ -59,8 +64,9 @@ test('an upload is written as it comes, and what came before a cut stays', async
   const { body } = await appliance.ask<{ id: string }>('POST', '/api/v1/uploads', { bytes });
   const path = `/api/v1/uploads/${body.id}`;
   const received = async () => (await appliance.ask<{ received: number }>('GET', path)).body.received;
-  const url = new URL(appliance.url + path);
-  const sending = httpRequest(url, {
+  const sending = httpRequest({
+    socketPath: join(appliance.data, 'aimass.sock'),
+    path,
     method: 'PATCH',
     headers: { 'upload-offset': '0', 'content-length': String(bytes) },
   });
@@ -81,12 +87,21 @@ test('an upload is written as it comes, and what came before a cut stays', async
 
 test('draining: what runs finishes, what comes is refused, idle waits for the rest', async () => {
   await using appliance = await startAppliance();
+  const access = openAccess(openDatabase(':memory:'));
+  const nowhere = parseNetworks([]);
   const started = Promise.withResolvers<void>();
   const gate = Promise.withResolvers<void>();
   const server = createServer({
-    control: { ...noControl, info: () => ({ version: '', startedAt: '', listen: '', dataFolder: '' }) },
+    control: {
+      ...noControl,
+      stopping: new AbortController().signal,
+      info: () => ({ version: '', startedAt: '', listen: '', dataFolder: '' }),
+    },
     config: appliance.config,
     metrics: () => '',
+    gate: new Gate({ access, openTo: nowhere, trustedProxies: nowhere }),
+    access,
+    metricsTo: nowhere,
     // Stands where the inference protocol stands: answers when the test says so.
     v2Handler: (_, { pathname }) => {
       if (pathname === '/v2/health/live') return new Response('live');
@@ -95,7 +110,11 @@ test('draining: what runs finishes, what comes is refused, idle waits for the re
       return gate.promise.then(() => new Response('answer'));
     },
   });
-  const listener = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: server.fetch });
+  const listener = Bun.serve({
+    port: 0,
+    hostname: '127.0.0.1',
+    fetch: (request, from) => server.fetch(request, from, 'socket'),
+  });
   try {
     await server.idle();
     const running = fetch(new URL('/v2/models/m/infer', listener.url), { method: 'POST', body: '{}' });
@@ -124,6 +143,7 @@ test('draining: what runs finishes, what comes is refused, idle waits for the re
     await idle;
     expect(server.inFlight()).toBe(0);
   } finally {
+    access.close();
     await listener.stop(true);
   }
 });
@@ -162,5 +182,5 @@ test('a host whose name is short reaches every route', async () => {
     const { status } = await appliance.ask('GET', '/api/v1/models', undefined, { host });
     expect(status).toBe(200);
   }
-  expect((await appliance.fetch('/', { redirect: 'manual' })).headers.get('location')).toBe('/docs');
+  expect((await appliance.fetch('/', { redirect: 'manual' })).headers.get('location')).toBe('/setup');
 });

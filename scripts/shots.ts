@@ -1,0 +1,69 @@
+// Takes pictures of the admin web into dist/shots, wide and narrow, light and dark: of the gallery and the screens with
+// sample data, or of a running server: bun scripts/shots.ts [NAME=URL …] [--only WORD].
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { browserProblem, growToPage, openPage, servePages } from '../test/web/browser.ts';
+import { gallery, sampleFrame } from '../test/web/samples.ts';
+import { sampleScreens } from '../test/web/screens.ts';
+import { languages } from '../web/text/text.ts';
+
+const folder = join(import.meta.dir, '../dist/shots');
+const looks = [
+  { name: 'wide-light', width: 1280, dark: false },
+  { name: 'wide-dark', width: 1280, dark: true },
+  { name: 'phone-light', width: 390, dark: false, scale: 2 },
+  { name: 'phone-dark', width: 360, dark: true, scale: 2 },
+];
+
+/** Shown before anybody is signed in. */
+const entry = ['setup', 'setup-spent', 'sign-in', 'password'];
+const samples = { gallery, ...sampleScreens('wang.fang') };
+
+function serveSamples() {
+  return servePages((_request, { pathname }) => {
+    const [, language, name = ''] = pathname.split('/');
+    const render = Object.hasOwn(samples, name) ? samples[name as keyof typeof samples] : undefined;
+    const known = languages.find((each) => each === language);
+    const role = entry.includes(name) ? 'nobody' : 'administrator';
+    return render && known ? render(sampleFrame(known, { path: `/admin/${name}`, role })).text : undefined;
+  });
+}
+
+async function shoot(name: string, url: string): Promise<void> {
+  for (const look of looks) {
+    const view = await openPage(url, look);
+    await growToPage(view, look);
+    // Charts are drawn once their library has come and the page has its size.
+    await view.evaluate(`(async () => {
+      document.activeElement.blur();
+      scrollTo(0, 0);
+      for (const chart of document.querySelectorAll('am-chart')) {
+        while (!chart.querySelector('canvas')) await new Promise(requestAnimationFrame);
+      }
+      await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+    })()`);
+    await Bun.write(join(folder, `${name}-${look.name}.png`), await view.screenshot());
+    view.close();
+  }
+  console.log(name);
+}
+
+async function main(): Promise<void> {
+  if (browserProblem) throw new Error(browserProblem);
+  await mkdir(folder, { recursive: true });
+  const given = process.argv.slice(2).filter((argument) => argument.includes('='));
+  const only = process.argv.indexOf('--only');
+  const server = serveSamples();
+  const sampleUrls = Object.keys(samples).flatMap((name) =>
+    languages.map((language): [string, string] => [`${name}-${language}`, `${server.url.href}${language}/${name}`]),
+  );
+  const pages = given.length > 0 ? given.map((pair) => pair.split(/=(.*)/s) as [string, string]) : sampleUrls;
+  for (const [name, url] of pages) {
+    if (only < 0 || name.includes(process.argv[only + 1]!)) await shoot(name, url);
+  }
+  await server.stop(true);
+}
+
+await main();
+process.exit(0);

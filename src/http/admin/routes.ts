@@ -1,0 +1,36 @@
+// Puts the groups of pages together.
+import { aboutRoutes } from './about.ts';
+import { accountRoutes } from './account.ts';
+import { auditRoutes } from './audit.ts';
+import type { AdminContext } from './context.ts';
+import { entryRoutes } from './entry.ts';
+import { keyRoutes } from './keys.ts';
+import { machineRoutes } from './machine-routes.ts';
+import { modelRoutes } from './models.ts';
+import { settingRoutes } from './settings.ts';
+import { signInRoutes } from './sign-ins.ts';
+import { ssoRoutes } from './sso.ts';
+import { templateRoutes } from './templates.ts';
+import { tryRoutes } from './try-it.ts';
+import { uploadRoutes } from './upload.ts';
+import { userRoutes } from './users.ts';
+import type { AdminRoute } from './visit.ts';
+
+export function adminRoutes(context: AdminContext): AdminRoute[] {
+  return [
+    ...entryRoutes(context),
+    ...ssoRoutes(context),
+    ...machineRoutes(context),
+    ...modelRoutes(context),
+    ...uploadRoutes(context),
+    ...templateRoutes(context),
+    ...tryRoutes(context),
+    ...aboutRoutes(context),
+    ...accountRoutes(context),
+    ...auditRoutes(context),
+    ...keyRoutes(context),
+    ...settingRoutes(context),
+    ...signInRoutes(context),
+    ...userRoutes(context),
+  ];
+}

@@ -1,0 +1,43 @@
+// What people are shown of one instance. Reads the memory of its process; changes nothing.
+import { readFileSync } from 'node:fs';
+
+import type { Member } from './deployment.ts';
+import type { InstanceStatus } from './supervisor.ts';
+
+export function statusOf({
+  id,
+  deployment,
+  placement,
+  instance,
+  bytes,
+  measured,
+  state,
+  orderedAtMs,
+}: Member): InstanceStatus {
+  const { model, version } = deployment.record;
+  const startedAt = instance?.startedAt ?? new Date(performance.timeOrigin + orderedAtMs);
+  return {
+    id,
+    model,
+    version,
+    pid: instance?.pid,
+    state: state === 'ending' ? 'stopped' : (instance?.state ?? 'starting'),
+    reason: instance ? instance.reason : 'It waits for its place.',
+    device: placement.deviceId,
+    provider: placement.provider,
+    heldBytes: bytes,
+    measured,
+    threads: instance?.options.threads ?? 0,
+    restarts: instance?.restarts ?? 0,
+    startedAt: startedAt.toISOString(),
+    rssBytes: residentBytes(instance?.pid),
+  };
+}
+
+function residentBytes(pid: number | undefined): number {
+  try {
+    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+  } catch {
+    return 0;
+  }
+}

@@ -1,0 +1,256 @@
+// <am-upload>: files and folders are sent to /api/v1/uploads one after the other, in parts. A part that fails is tried again
+// from where the server says it is; a file that was begun before, even before the page was reloaded, goes on.
+
+const text = JSON.parse(document.getElementById('client-text').textContent);
+const fill = (pattern, values) => pattern.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? '');
+const partBytes = 4 * 1024 * 1024;
+const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+const plain = new Intl.NumberFormat(text.locale, { maximumSignificantDigits: 3 });
+
+function bytesText(bytes) {
+  const power = bytes < 1 ? 0 : Math.min(4, Math.floor(Math.log2(bytes) / 10));
+  return `${plain.format(bytes / 1024 ** power)} ${units[power]}`;
+}
+
+class Refused extends Error {
+  constructor(status, body) {
+    super([body?.error?.message, body?.error?.hint].filter(Boolean).join(' ') || fill(text.requestFailed, { status }));
+    this.status = status;
+  }
+}
+
+/** @throws Refused for an answer that is an error; TypeError when there is no answer */
+async function ask(method, path, { json, body, headers, signal } = {}) {
+  const answer = await fetch(`/api/v1/uploads${path}`, {
+    method,
+    signal,
+    body: json ? JSON.stringify(json) : body,
+    headers: {
+      accept: 'application/json',
+      'x-csrf-token': document.querySelector('meta[name="csrf"]').content,
+      ...(json && { 'content-type': 'application/json' }),
+      ...headers,
+    },
+  });
+  if (!answer.ok) throw new Refused(answer.status, await answer.json().catch(() => undefined));
+  return answer.status === 204 ? undefined : answer.json();
+}
+
+/** One file on its way. */
+class Transfer {
+  state = 'waiting';
+  received = 0;
+
+  constructor(file, path, onChange) {
+    Object.assign(this, { file, path, onChange });
+    this.memory = `upload:${path}:${file.size}:${file.lastModified}`;
+  }
+
+  set(state, message) {
+    Object.assign(this, { state, message });
+    this.onChange(this);
+  }
+
+  async send() {
+    this.abort = new AbortController();
+    const { signal } = this.abort;
+    let failures = 0;
+    while (!signal.aborted) {
+      try {
+        await this.find();
+        while (this.received < this.file.size) {
+          this.set('sending');
+          const upload = await ask('PATCH', `/${this.id}`, {
+            body: this.file.slice(this.received, this.received + partBytes),
+            headers: { 'content-type': 'application/octet-stream', 'upload-offset': String(this.received) },
+            signal,
+          });
+          this.received = upload.received;
+          failures = 0;
+        }
+        return this.set('done');
+      } catch (error) {
+        if (signal.aborted) return;
+        const mayPass = !(error instanceof Refused) || [409, 429, 502, 503, 504].includes(error.status);
+        if (!mayPass || failures >= 8) return this.set('failed', error instanceof Refused ? error.message : text.noNetwork);
+        this.set('retrying');
+        await new Promise((resolve) => setTimeout(resolve, Math.min(15_000, 500 * 2 ** failures++)));
+      }
+    }
+  }
+
+  /** Asks how far the server is; announces the file when it does not know it. */
+  async find() {
+    this.id ??= sessionStorage.getItem(this.memory) ?? undefined;
+    if (this.id) {
+      const known = await ask('GET', `/${this.id}`).catch((error) => {
+        if (error.status !== 404) throw error;
+      });
+      if (known?.bytes === this.file.size) {
+        this.received = known.received;
+        return;
+      }
+    }
+    const upload = await ask('POST', '', { json: { bytes: this.file.size } });
+    this.id = upload.id;
+    this.received = 0;
+    sessionStorage.setItem(this.memory, this.id);
+  }
+
+  /** Looks whether the server still has it: what was imported or refused, it lets go. */
+  async check() {
+    if (this.state !== 'done') return;
+    const known = await ask('GET', `/${this.id}`).catch(() => undefined);
+    if (!known) this.set('gone');
+  }
+
+  pause() {
+    this.abort?.abort();
+    this.set('paused');
+  }
+
+  async remove() {
+    this.state = 'removed';
+    this.abort?.abort();
+    sessionStorage.removeItem(this.memory);
+    // What cannot be removed now expires by itself.
+    if (this.id) await ask('DELETE', `/${this.id}`).catch(() => undefined);
+  }
+}
+
+class Upload extends HTMLElement {
+  transfers = [];
+
+  connectedCallback() {
+    this.list = this.querySelector('.transfers');
+    this.zone = this.querySelector('.drop');
+    this.template = this.querySelector('template').content.firstElementChild;
+    this.output = this.querySelector('input[type="hidden"]');
+    this.submit = this.closest('form')?.querySelector('[type="submit"]');
+    this.addEventListener('change', (event) => {
+      if (event.target.type !== 'file') return;
+      for (const file of event.target.files) this.add(file, file.webkitRelativePath || file.name);
+      event.target.value = '';
+    });
+    this.addEventListener('dragover', (event) => {
+      event.preventDefault();
+      this.zone.classList.add('is-over');
+    });
+    this.addEventListener('dragleave', (event) => {
+      if (!this.contains(event.relatedTarget)) this.zone.classList.remove('is-over');
+    });
+    this.addEventListener('drop', (event) => {
+      event.preventDefault();
+      this.zone.classList.remove('is-over');
+      const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
+      for (const entry of entries) void this.addEntry(entry);
+    });
+    // The import was refused, and the person may put it right.
+    this.closest('form')?.addEventListener('upload-again', () => {
+      for (const transfer of this.transfers) void transfer.check();
+    });
+    this.report();
+  }
+
+  async addEntry(entry) {
+    const path = entry.fullPath.replace(/^\//, '');
+    if (entry.isFile) return entry.file((file) => this.add(file, path));
+    const reader = entry.createReader();
+    // A reader gives its entries in portions, until one is empty.
+    for (;;) {
+      const entries = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+      if (entries.length === 0) return;
+      for (const each of entries) await this.addEntry(each);
+    }
+  }
+
+  add(file, path) {
+    if (this.transfers.some((each) => each.path === path)) return;
+    const transfer = new Transfer(file, path, (each) => this.show(each));
+    const item = this.template.cloneNode(true);
+    transfer.item = item;
+    item.querySelector('.transfer-name').textContent = path;
+    item.querySelector('progress').setAttribute('aria-label', path);
+    for (const button of item.querySelectorAll('[data-do]')) {
+      const label = fill(text[button.dataset.do], { name: path });
+      button.title = label;
+      button.setAttribute('aria-label', label);
+      button.addEventListener('click', () => this.act(button.dataset.do, transfer));
+    }
+    this.transfers.push(transfer);
+    for (const each of this.transfers) if (each.state === 'gone') each.set('waiting');
+    this.nameModel(path);
+    this.list.append(item);
+    this.list.hidden = false;
+    this.show(transfer);
+    void this.work();
+  }
+
+  /** What is not named yet is called as its file is. */
+  nameModel(path) {
+    const field = this.closest('form')?.querySelector('[data-named-by-file]');
+    if (!field || field.value !== '') return;
+    const name = path.split('/')[0].replace(/(\.(onnx|zip|tar|tgz|gz))+$/i, '');
+    field.value = name.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[^A-Za-z0-9]+/, '').slice(0, 128);
+  }
+
+  act(what, transfer) {
+    if (what === 'pause') transfer.pause();
+    else if (what === 'resume') {
+      transfer.set('waiting');
+      void this.work();
+    } else {
+      void transfer.remove();
+      transfer.item.remove();
+      this.transfers = this.transfers.filter((each) => each !== transfer);
+      this.list.hidden = this.transfers.length === 0;
+      this.report();
+    }
+  }
+
+  /** One file at a time: parts of several would only share the same line. */
+  async work() {
+    if (this.isBusy) return;
+    this.isBusy = true;
+    for (;;) {
+      const next = this.transfers.find((each) => each.state === 'waiting');
+      if (!next) break;
+      next.set('sending');
+      await next.send();
+    }
+    this.isBusy = false;
+  }
+
+  show(transfer) {
+    const { item, state, received, file, message } = transfer;
+    const total = bytesText(file.size);
+    const words = {
+      waiting: text.waiting,
+      sending: fill(text.sending, { received: bytesText(received), total }),
+      paused: text.paused,
+      retrying: text.retrying,
+      done: `${text.done} · ${total}`,
+      gone: text.gone,
+      failed: message,
+    };
+    item.dataset.state = state;
+    item.querySelector('.transfer-state').textContent = words[state];
+    item.querySelector('progress').value = file.size > 0 ? received / file.size : Number(state === 'done');
+    item.querySelector('[data-do="pause"]').hidden = !['waiting', 'sending', 'retrying'].includes(state);
+    item.querySelector('[data-do="resume"]').hidden = !['paused', 'failed', 'gone'].includes(state);
+    this.report();
+  }
+
+  report() {
+    const isComplete = this.transfers.length > 0 && this.transfers.every(({ state }) => state === 'done');
+    const files = isComplete ? this.transfers.map(({ id, path }) => ({ uploadId: id, path })) : [];
+    this.output.value = JSON.stringify(files);
+    if (this.submit) this.submit.disabled = !isComplete;
+    this.dispatchEvent(new CustomEvent('upload-changed', { bubbles: true, detail: { files } }));
+    if (!isComplete) return;
+    this.dispatchEvent(new CustomEvent('upload-complete', { bubbles: true, detail: { files } }));
+    if ('send' in this.dataset) this.closest('form').requestSubmit();
+  }
+}
+
+customElements.define('am-upload', Upload);
