@@ -165,7 +165,7 @@ export async function openAppliance(
       await listeners.stop(true);
       watch.close();
       traffic.close();
-      await supervisor.stop();
+      await Promise.all([supervisor.stop(), placing.close()]);
       gateway.close();
       await registry.close();
       access.close();

@@ -52,7 +52,12 @@ export type Placing = Pick<
   | 'decisions'
   | 'searchPath'
   | 'measureAfterQuietMs'
-> & { store: ReturnType<typeof createPlacementStore>; decisions: DecisionLog };
+> & {
+  store: ReturnType<typeof createPlacementStore>;
+  decisions: DecisionLog;
+  /** Ends trials and measurements; resolves when their processes are gone. */
+  close(): Promise<void>;
+};
 
 /** A pack that was installed is noticed after this time at the latest. */
 const packFreshMs = 30_000;
@@ -64,7 +69,18 @@ export function createPlacing({ config, db, native, watch, nvmlPath }: PlacingPa
   const devices = () => usableDevices(watch().devices(), config.webgpu);
   // One at a time: they would disturb each other's measurements, and what is served.
   const inTurn = limitTurns(1);
+  const stopping = new AbortController();
+  const children = new Set<Promise<unknown>>();
+  function track<T>(work: Promise<T>): Promise<T> {
+    const ended = work.then(
+      () => void children.delete(ended),
+      () => void children.delete(ended),
+    );
+    children.add(ended);
+    return work;
+  }
   const childLimits = (visibleDevice: string | undefined, isOnGpu: boolean): ChildLimits => ({
+    signal: stopping.signal,
     timeoutMs: config.loadTimeoutMs,
     memoryBytes: isOnGpu ? gpuChildBytes : config.inspectMemoryMb * 1024 ** 2,
     ...(visibleDevice && { env: gpuEnvironment(visibleDevice) }),
@@ -77,7 +93,7 @@ export function createPlacing({ config, db, native, watch, nvmlPath }: PlacingPa
       trials: createTrialStore(db),
       footprints: createFootprintStore(db),
       tryProvider: (request, visible) =>
-        inTurn(() => runChild<ProviderTrial>('try-provider', request, childLimits(visible, true))),
+        track(inTurn(() => runChild<ProviderTrial>('try-provider', request, childLimits(visible, true)))),
       measure: (request, visible) =>
         measure({ ...request, nvmlPath }, childLimits(visible, request.provider !== 'cpu')),
     }),
@@ -87,12 +103,16 @@ export function createPlacing({ config, db, native, watch, nvmlPath }: PlacingPa
     decisions: createDecisionLog(db),
     searchPath: packOptions(config, runtimeVersion).searchPath ?? [],
     measureAfterQuietMs: 5000,
+    async close() {
+      stopping.abort();
+      await Promise.all(children);
+    },
   };
 
   function measure(request: FootprintRequest, limits: ChildLimits): Promise<MeasuredFootprint> {
     const run = () => runChild<MeasuredFootprint>('footprint', request, limits);
     // Those that wait for a quiet time are made one by one already, and nobody should wait for them.
-    return request.isPatient ? run() : inTurn(run);
+    return track(request.isPatient ? run() : inTurn(run));
   }
 }
 

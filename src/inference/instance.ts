@@ -86,8 +86,8 @@ export class Instance {
   private pauseMs = firstPauseMs;
   private generation = 0;
   private missed: EndFacts['missed'];
-  /** Its first run once took longer than it may take to load. */
-  private isSlow = false;
+  /** It once ended, or took too long, in its first run on random values: real ones may do better. */
+  private skipsWarmUp = false;
   private pauseTimer: Timer | undefined;
   private ended: Promise<void> = Promise.resolve();
 
@@ -167,7 +167,6 @@ export class Instance {
     let isLoaded = false;
     const { loadTimeoutMs } = this.options;
     const timer = setTimeout(() => {
-      this.isSlow = isLoaded;
       this.killFor(isLoaded ? 'warm-up' : 'load', `not ready after ${loadTimeoutMs} ms`);
     }, loadTimeoutMs);
     const complaints = this.keepLog(child.stderr);
@@ -183,6 +182,7 @@ export class Instance {
     await Promise.all([child.exited, complaints]);
     clearTimeout(timer);
     this.removeLeftovers(child.pid);
+    this.skipsWarmUp ||= isLoaded && this.readyAtMs === undefined;
     const exit = child.signalCode ?? child.exitCode!;
     const diagnosis = diagnoseEnd({
       exit,
@@ -207,7 +207,7 @@ export class Instance {
       deviceIndex,
       searchPath: (environment.LD_LIBRARY_PATH ?? '').split(':').filter(Boolean),
       cores,
-      warmUp: this.isSlow ? undefined : this.options.warmUp,
+      warmUp: this.skipsWarmUp ? undefined : this.options.warmUp,
     };
     return Bun.spawn(selfCommand('runner', String(process.pid)), {
       stdin: new Blob([JSON.stringify(request)]),

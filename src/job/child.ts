@@ -60,6 +60,7 @@ type Outcome = { result: unknown } | { failure: Failure } | { unexpected: string
  * something else killed it; `internal` when its work failed in a way that was not foreseen; or `timeout`
  */
 export async function runChild<T>(verb: string, request: unknown, limits: ChildLimits): Promise<T> {
+  if (limits.signal?.aborted) throw new AppError('conflict', 'The work was cancelled.');
   const child = Bun.spawn(selfCommand('job', verb, String(process.pid)), {
     stdin: new Blob([JSON.stringify({ request, memoryBytes: limits.memoryBytes })]),
     stdout: 'pipe',
