@@ -1,12 +1,13 @@
-// Takes pictures of the admin web into dist/shots, wide and narrow, light and dark: of the gallery and the screens with
-// sample data, or of a running server: bun scripts/shots.ts [NAME=URL …] [--only WORD].
+// Takes pictures of the admin web into dist/shots, wide and narrow, light and dark: of the gallery, the screens with
+// sample data and those of a real model, or of a running server: bun scripts/shots.ts [NAME=URL …] [--only WORD].
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { openSignedIn } from '../test/http/admin/session.ts';
 import { browserProblem, growToPage, openPage, servePages } from '../test/web/browser.ts';
 import { gallery, sampleFrame } from '../test/web/samples.ts';
 import { sampleScreens } from '../test/web/screens.ts';
-import { languages } from '../web/text/text.ts';
+import { languages, languageTags } from '../web/text/text.ts';
 
 const folder = join(import.meta.dir, '../dist/shots');
 const looks = [
@@ -30,9 +31,11 @@ function serveSamples() {
   });
 }
 
-async function shoot(name: string, url: string): Promise<void> {
+async function shoot(name: string, url: string, cookies: ReadonlyMap<string, string> = new Map()): Promise<void> {
   for (const look of looks) {
-    const view = await openPage(url, look);
+    const view = await openPage('about:blank', look);
+    for (const [cookie, value] of cookies) await view.cdp('Network.setCookie', { url, name: cookie, value });
+    await view.navigate(url);
     await growToPage(view, look);
     // Charts are drawn once their library has come and the page has its size.
     await view.evaluate(`(async () => {
@@ -49,19 +52,48 @@ async function shoot(name: string, url: string): Promise<void> {
   console.log(name);
 }
 
+/** Screens that show a model that is really there. */
+async function shootModels(isWanted: (name: string) => boolean): Promise<void> {
+  const pages = {
+    models: '/models',
+    'model-overview': '/models/faces',
+    'model-versions': '/models/faces/versions',
+    'model-version': '/models/faces/versions/1',
+    'model-try': '/models/faces/try',
+    'model-call': '/models/faces/call',
+    'model-logs': '/models/faces/logs',
+    upload: '/upload',
+    templates: '/templates',
+  };
+  const wanted = Object.entries(pages).flatMap(([name, path]) =>
+    languages.map((language) => ({ name: `${name}-${language}`, path, language })),
+  );
+  if (!wanted.some(({ name }) => isWanted(name))) return;
+  await using box = await openSignedIn();
+  const { administrator } = box;
+  await administrator.post('/admin/templates/face-detection/install', { 'name-face-detection': 'faces' });
+  for (const { name, path, language } of wanted) {
+    if (!isWanted(name)) continue;
+    await administrator.post('/admin/preferences', { language: languageTags[language], back: '/admin' });
+    await shoot(name, `${box.url}/admin${path}`, administrator.cookies);
+  }
+}
+
 async function main(): Promise<void> {
   if (browserProblem) throw new Error(browserProblem);
   await mkdir(folder, { recursive: true });
   const given = process.argv.slice(2).filter((argument) => argument.includes('='));
   const only = process.argv.indexOf('--only');
+  const isWanted = (name: string) => only < 0 || name.includes(process.argv[only + 1]!);
   const server = serveSamples();
   const sampleUrls = Object.keys(samples).flatMap((name) =>
     languages.map((language): [string, string] => [`${name}-${language}`, `${server.url.href}${language}/${name}`]),
   );
   const pages = given.length > 0 ? given.map((pair) => pair.split(/=(.*)/s) as [string, string]) : sampleUrls;
   for (const [name, url] of pages) {
-    if (only < 0 || name.includes(process.argv[only + 1]!)) await shoot(name, url);
+    if (isWanted(name)) await shoot(name, url);
   }
+  if (given.length === 0) await shootModels(isWanted);
   await server.stop(true);
 }
 

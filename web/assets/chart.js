@@ -91,7 +91,11 @@ class Chart extends HTMLElement {
         padding: [10, 8, 0, 0],
         cursor: { drag: { x: false, y: false }, points: { size: 7 }, y: false },
         legend: { show: true, live: true },
-        scales: { y: { range: (_, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
+        scales: {
+          // A single point has no extent of its own: uPlot would show months around it.
+          x: { range: (_, min, max) => (max - min >= 30 || min == null ? [min, max] : [max - 30, max]) },
+          y: { range: (_, _min, max) => [0, max > 0 ? max * 1.1 : 1] },
+        },
         axes: [
           { stroke: quiet, font, grid: { show: false }, ticks, size: 26, values: (_, times) => this.labels(times), space: 70 },
           { stroke: quiet, font, grid, ticks, size: this.gutter(font), values: (_, values) => values.map(this.write), space: 32, incrs: steps[this.dataset.unit] },
