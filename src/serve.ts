@@ -8,6 +8,8 @@ import { createNotifier } from './systemd.ts';
 import { version } from './version.ts';
 
 export async function serve({ config, sources }: LoadedConfig): Promise<number> {
+  // The database, the sockets and uploads are nobody else's, whatever the folder's mode.
+  process.umask(0o077);
   const stop = Promise.withResolvers<string>();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.resolve(signal));
   const notifier = createNotifier();
@@ -15,7 +17,7 @@ export async function serve({ config, sources }: LoadedConfig): Promise<number> 
   const startupMs = Math.round(performance.now());
   log('info', 'ready', { version, listen: appliance.url, data: config.data, startupMs });
   if (isLoopback(config.listen)) {
-    log('info', 'only this machine can connect: start with --listen 0.0.0.0:8700 to serve the network');
+    log('info', 'only this machine can connect: docs/install.md tells how to serve the network');
   } else if (config.tls === 'off' && config.trustedProxies === '') {
     log('warn', 'passwords and keys cross the network in the clear: set tls, or put a proxy in front (docs/tls.md)');
   }

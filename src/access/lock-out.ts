@@ -26,7 +26,7 @@ export class LockedOut extends AppError {
     super(
       'throttled',
       'Too many sign-ins have failed.',
-      `Try again in ${describeWait(retryAfterS)}. An administrator can end the wait from the server's own terminal.`,
+      `Try again in ${describeWait(retryAfterS)}. An administrator can end the wait: aimass users unlock NAME.`,
       retryAfterS,
     );
   }

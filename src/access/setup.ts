@@ -65,5 +65,9 @@ export class Setup {
 }
 
 function alreadySetUp(): AppError {
-  return new AppError('conflict', 'The appliance is set up already.', 'Sign in instead.');
+  return new AppError(
+    'conflict',
+    'The appliance is set up already.',
+    "Sign in instead; 'aimass users reset NAME' helps who forgot a password.",
+  );
 }

@@ -100,7 +100,7 @@ async function fits(
 function describeMeasured({ footprint, batch }: Way, bytes: number, { name }: Device): string {
   const mebibytes = (value: number) => `${Math.round(value / 1024 ** 2)} MiB`;
   const off = Math.round(((footprint.estimatedBytes - bytes) / bytes) * 100);
-  return `takes ${mebibytes(bytes)} on ${name} at batch ${batch}; the estimate was ${mebibytes(footprint.estimatedBytes)} (${off > 0 ? '+' : ''}${off} %)`;
+  return `takes ${mebibytes(bytes)} on ${name} ${batch > 0 ? `at batch ${batch}` : 'one request at a time'}; the estimate was ${mebibytes(footprint.estimatedBytes)} (${off > 0 ? '+' : ''}${off} %)`;
 }
 
 function spawn(member: Member, place: Place, parts: MemberParts, hooks: Hooks): void {

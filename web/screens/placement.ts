@@ -248,9 +248,11 @@ function placedNotice(
   { device, provider, batch, bytes, measured, reason }: PreviewView['placements'][number],
 ): Html {
   const certainty = t(measured ? 'footprint.measured' : 'footprint.estimated');
+  const values = { provider, bytes: t.bytes(bytes), certainty };
+  const how = batch > 0 ? t('preview.placedHow', { ...values, batch }) : t('preview.placedSingle', values);
   return notice({
     tone: 'good',
     title: t('preview.placed', { model, version: String(version), device }),
-    text: html`${t('preview.placedHow', { provider, batch, bytes: t.bytes(bytes), certainty })} ${said(reason)}`,
+    text: html`${how} ${said(reason)}`,
   });
 }

@@ -109,6 +109,10 @@ export const machineTexts = {
   'preview.noModels': ['There is no model to place yet.', '尚无可放置的模型。'],
   'preview.result': ['Result', '结果'],
   'preview.placed': ['{model}:{version} would start on {device}', '{model}:{version} 将在 {device} 上启动'],
+  'preview.placedSingle': [
+    'With {provider}, one request at a time, {bytes} of its memory ({certainty}).',
+    '使用 {provider}，逐个处理请求，占用内存 {bytes}（{certainty}）。',
+  ],
   'preview.placedHow': [
     'With {provider}, batches of {batch} at most, {bytes} of its memory ({certainty}).',
     '使用 {provider}，最大批量 {batch}，占用内存 {bytes}（{certainty}）。',

@@ -97,12 +97,13 @@ function readTopics({ url, asker }: Visit): TopicName[] {
 /** The session may have ended and the role may have changed since the stream began. */
 function isStillAllowed({ access }: MachineContext, visit: Visit, wanted: readonly TopicName[]): boolean {
   const user = userOf(visit);
-  const role = access.users.find(user.id)?.role;
+  // What was shown was chosen for that role: the page connects again, with its new one.
+  if (access.users.find(user.id)?.role !== user.role) return false;
   const session = visit.asker.session?.session.id;
-  if (role === undefined || !access.sessions.list(user.id).some(({ id }) => id === session)) return false;
+  if (!access.sessions.list(user.id).some(({ id }) => id === session)) return false;
   return wanted.every((name) => {
     const { action } = topics[name];
-    return action === undefined || mayDo({ ...user, role }, action);
+    return action === undefined || mayDo(user, action);
   });
 }
 

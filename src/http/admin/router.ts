@@ -88,7 +88,7 @@ export function createAdmin(routes: readonly AdminRoute[], { access, gate, versi
       form,
       note: (more) => void (note = { ...note, ...more }),
     };
-    const isAudited = route.method === 'POST' && asker.actor.kind !== 'nobody';
+    const isAudited = route.method === 'POST' && asker.actor.kind !== 'nobody' && asker.actor.kind !== 'guest';
     const record = (result: 'ok' | 'refused' | 'failed') => {
       if (!isAudited) return;
       const target = note.target ?? Object.values(params).join(':');

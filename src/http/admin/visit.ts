@@ -106,7 +106,8 @@ export function cookiesOf(request: Request): ReadonlyMap<string, string> {
 
 /** A path of this server, so that a link cannot lead elsewhere after a form; `fallback` for anything else. */
 export function ownPath(text: string | undefined, fallback: string): string {
-  return text && /^\/(?![/\\])[^\\\r\n]{0,500}$/.test(text) ? text : fallback;
+  // Printable ASCII without a backslash: browsers drop tabs and take a backslash for a slash.
+  return text && /^\/(?![/\\])[!-[\]-~]{0,500}$/.test(text) ? text : fallback;
 }
 
 /** @throws AppError too_large, invalid */

@@ -9,7 +9,8 @@ import { type BodyLimits, readJson } from './body.ts';
 const mostBytes = 64 * 1024;
 
 export function readSmallJson(request: Request, limits: BodyLimits): Promise<unknown> {
-  return readJson(request, { ...limits, maxJsonBytes: Math.min(mostBytes, limits.maxJsonBytes) });
+  const maxJsonBytes = Math.min(mostBytes, limits.maxJsonBytes);
+  return readJson(request, { ...limits, maxJsonBytes });
 }
 
 /** @throws AppError forbidden for whoever has no account, such as the terminal of the server */

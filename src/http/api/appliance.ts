@@ -1,15 +1,17 @@
 // Routes for the appliance itself: what it is, which processes serve, which templates it carries.
 import { Elysia } from 'elysia';
 
+import { type Actor, mayDo } from '../../access/actor.ts';
 import { readJson } from './body.ts';
 import { type ApiContext, describe } from './context.ts';
+import type { ApplianceInfo, Control } from './control.ts';
 import { answerImport } from './importing.ts';
 import { installBody } from './schemas.ts';
 
 export function applianceRoutes(context: ApiContext) {
   const { control, limits } = context;
   return new Elysia({ normalize: false })
-    .get('/api/v1', () => control.info(), {
+    .get('/api/v1', ({ request }) => viewInfo(control, context.asker(request).actor), {
       detail: describe({
         id: 'getInfo',
         action: 'model.list',
@@ -53,4 +55,10 @@ export function applianceRoutes(context: ApiContext) {
         }),
       },
     );
+}
+
+/** Where its files lie is nothing for callers of models. */
+function viewInfo(control: Control, actor: Actor): Omit<ApplianceInfo, 'dataFolder'> & { dataFolder?: string } {
+  const { dataFolder, ...info } = control.info();
+  return mayDo(actor, 'settings.read') ? { ...info, dataFolder } : info;
 }

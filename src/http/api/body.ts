@@ -33,7 +33,9 @@ export async function readBytes(request: Request, limits: BodyLimits): Promise<U
 
 /** @throws AppError invalid when it is no JSON, too_large */
 export async function readJson(request: Request, limits: BodyLimits): Promise<unknown> {
-  const bytes = await readBytes(request, { ...limits, maxBodyBytes: limits.maxJsonBytes });
+  // Inflated too: a few kilobytes may stand for gigabytes.
+  const maxInflatedBytes = Math.min(limits.maxInflatedBytes, limits.maxJsonBytes);
+  const bytes = await readBytes(request, { ...limits, maxBodyBytes: limits.maxJsonBytes, maxInflatedBytes });
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {

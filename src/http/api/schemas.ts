@@ -115,7 +115,7 @@ export const schemas = {
     }),
   }),
   ProtocolError: object({ error: text }, 'The Open Inference Protocol has errors of its own form.'),
-  Info: object({ version: text, startedAt: time, listen: text, dataFolder: text }),
+  Info: object({ version: text, startedAt: time, listen: text, 'dataFolder?': text }),
   ModelList: object({ models: list(ref('ModelSummary')) }),
   ModelSummary: object({ ...summary, versions: list(count) }),
   Model: object({ ...summary, versions: list(ref('Version')) }),

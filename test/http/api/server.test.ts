@@ -56,6 +56,10 @@ test('limits hold before and while a body is read', async () => {
   });
   const endless = await appliance.fetch('/api/v1/uploads', { method: 'POST', body: chunks });
   expect(endless.status).toBe(413);
+  // Small on its way, large once inflated: from somebody who is not even known.
+  const body = Bun.gzipSync(new Uint8Array(1_000_000).fill(32));
+  const headers = { 'content-type': 'application/json', 'content-encoding': 'gzip' };
+  expect((await fetch(`${appliance.url}/api/v1/session`, { method: 'POST', body, headers })).status).toBe(413);
 });
 
 test('an upload is written as it comes, and what came before a cut stays', async () => {
