@@ -81,6 +81,12 @@ describe('a certificate of its own', () => {
     expect(response.status).toBe(303);
     expect(response.headers.getSetCookie().join()).toMatch(/^aimass_session=.*; Secure/);
     expect(response.headers.get('strict-transport-security')).toBe('max-age=3600');
+    const cookie = response.headers.getSetCookie()[0]!.split(';')[0]!;
+    for (const path of ['/api/v1/models', '/api/v1/devices', '/api/v1/placement', '/v2/repository/index']) {
+      const method = path.startsWith('/v2') ? 'OPTIONS' : 'GET';
+      const { status } = await fetch(appliance.url + path, { method, headers: { cookie }, tls: { ca } });
+      expect([path, status]).toEqual([path, method === 'GET' ? 200 : 405]);
+    }
     expect(await codeOf(fetch(`${appliance.url}/healthz`))).toMatch(untrusted);
     const local = await fetch('http://localhost/api/v1/server', { unix: join(appliance.data, 'aimass.sock') });
     expect(local.headers.get('strict-transport-security')).toBeNull();

@@ -46,35 +46,41 @@ export function createApi(parts: ApiContextParts, audit: Pick<Audit, 'record'>):
     note: (request, note) => void notes.set(request, { ...notes.get(request), ...note }),
   };
 
-  // Hosts on an intranet may have names of three letters, where Elysia would look for the path too far on.
-  const app = new Elysia({ normalize: false, handler: { standardHostname: false } })
-    .onError({ as: 'global' }, ({ error, request }) => {
-      const { pathname } = new URL(request.url);
-      const failure = asAppError(error, () => allowedMethods(app.routes, pathname));
-      if (failure instanceof NotAllowed) {
-        const response = errorResponse(failure, '', { allow: failure.methods.join(', ') });
-        return new Response(response.body, { status: 405, headers: response.headers });
-      }
-      return errorResponse(failure, context.requestId(request));
-    })
-    // The same question as in `fetch`, asked of the route that was really taken.
-    .onBeforeHandle({ as: 'global' }, ({ request, route, params }) => {
-      const { action } = guardOf(guards, request.method, route);
-      allow(context.asker(request), action, (params as { name?: string } | undefined)?.name);
-    })
-    .use(applianceRoutes(context))
-    .use(deviceRoutes(context))
-    .use(modelRoutes(context))
-    .use(placementRoutes(context))
-    .use(uploadRoutes(context))
-    .use(predictRoutes(context))
-    .use(setupRoutes(context))
-    .use(sessionRoutes(context))
-    .use(accountRoutes(context))
-    .use(userRoutes(context))
-    .use(keyRoutes(context))
-    .use(auditRoutes(context))
-    .use(settingRoutes(context));
+  // Elysia looks for the path from the 12th letter of an address on, or from the 8th: the first misses it behind a host of
+  // three letters, as intranets have them; the second takes the second slash of "https://" for its beginning.
+  const build = (standardHostname: boolean) => {
+    const app = new Elysia({ normalize: false, handler: { standardHostname } })
+      .onError({ as: 'global' }, ({ error, request }) => {
+        const { pathname } = new URL(request.url);
+        const failure = asAppError(error, () => allowedMethods(app.routes, pathname));
+        if (failure instanceof NotAllowed) {
+          const response = errorResponse(failure, '', { allow: failure.methods.join(', ') });
+          return new Response(response.body, { status: 405, headers: response.headers });
+        }
+        return errorResponse(failure, context.requestId(request));
+      })
+      // The same question as in `fetch`, asked of the route that was really taken.
+      .onBeforeHandle({ as: 'global' }, ({ request, route, params }) => {
+        const { action } = guardOf(guards, request.method, route);
+        allow(context.asker(request), action, (params as { name?: string } | undefined)?.name);
+      })
+      .use(applianceRoutes(context))
+      .use(deviceRoutes(context))
+      .use(modelRoutes(context))
+      .use(placementRoutes(context))
+      .use(uploadRoutes(context))
+      .use(predictRoutes(context))
+      .use(setupRoutes(context))
+      .use(sessionRoutes(context))
+      .use(accountRoutes(context))
+      .use(userRoutes(context))
+      .use(keyRoutes(context))
+      .use(auditRoutes(context))
+      .use(settingRoutes(context));
+    return app;
+  };
+  const app = build(false);
+  let secure: typeof app | undefined;
   const routes = app.routes as ApiRoute[];
   const guards = routes.map(toGuard);
 
@@ -97,7 +103,8 @@ export function createApi(parts: ApiContextParts, audit: Pick<Audit, 'record'>):
     try {
       if (match) allow(asker, match.action, match.parameters.name);
       askers.set(request, asker);
-      return await app.fetch(request);
+      const way = request.url.startsWith('https:') ? (secure ??= build(true)) : app;
+      return await way.fetch(request);
     } catch (error) {
       return errorResponse(error, context.requestId(request));
     }
