@@ -160,7 +160,11 @@ export async function openAppliance(
       stopping.abort();
       // First the answers, then their way through the network: a slow reader may still be taking a large one.
       tls?.close();
-      const finished = server.idle().then(() => listeners.stop());
+      // A connection that a browser only keeps open is none of them, and would be waited for until the deadline.
+      const finished = server.idle().then(async () => {
+        const stopped = listeners.stop();
+        while (listeners.pending() > 0) await Promise.race([stopped, Bun.sleep(50)]);
+      });
       await Promise.race([finished, Bun.sleep(config.drainTimeoutMs)]);
       await listeners.stop(true);
       watch.close();

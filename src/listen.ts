@@ -13,6 +13,8 @@ import type { Tls } from './tls.ts';
 export interface Listeners {
   /** "http://HOST:PORT" or "https://HOST:PORT"; with port 0 the system chose. */
   url: string;
+  /** Requests whose answers have not been taken to the end. */
+  pending(): number;
   /** Resolves when all connections have ended. @param force ends them now */
   stop(force?: boolean): Promise<void>;
 }
@@ -25,12 +27,20 @@ export function listen(config: Config, fetch: HttpServer['fetch'], tls?: Tls): L
   const network = tls ? listenTls(config.listen, fetch, tls) : listenPlain(config.listen, fetch);
   const all = [network, listenLocal(config.data, fetch)];
   if (config.httpRedirect) all.push(listenRedirect(config, new URL(network.url).port));
-  return { url: network.url, stop: async (force) => void (await Promise.all(all.map((each) => each.stop(force)))) };
+  return {
+    url: network.url,
+    pending: () => all.reduce((sum, each) => sum + each.pending(), 0),
+    stop: async (force) => void (await Promise.all(all.map((each) => each.stop(force)))),
+  };
 }
 
 function listenPlain(address: string, fetch: HttpServer['fetch']): Listeners {
   const server = serveNetwork(address, (request, server) => fetch(request, server, 'http'));
-  return { url: `http://${server.url.host}`, stop: (force) => server.stop(force) };
+  return {
+    url: `http://${server.url.host}`,
+    pending: () => server.pendingRequests,
+    stop: (force) => server.stop(force),
+  };
 }
 
 /**
@@ -56,6 +66,7 @@ function listenTls(address: string, fetch: HttpServer['fetch'], tls: Tls): Liste
   });
   return {
     url: `https://${current.url.host}`,
+    pending: () => [...ending].reduce((sum, { pendingRequests }) => sum + pendingRequests, 0),
     stop: async (force) => void (await Promise.all([...ending].map((server) => server.stop(force)))),
   };
 }
@@ -70,7 +81,11 @@ function listenRedirect({ httpRedirect, publicUrl }: Config, port: string): List
     return new Response(null, { status: 308, headers: { location: origin + pathname + search } });
   };
   const server = serveNetwork(httpRedirect, answer);
-  return { url: `http://${server.url.host}`, stop: (force) => server.stop(force) };
+  return {
+    url: `http://${server.url.host}`,
+    pending: () => server.pendingRequests,
+    stop: (force) => server.stop(force),
+  };
 }
 
 /** For this machine's own commands, without a limit of time. */
@@ -85,6 +100,7 @@ function listenLocal(data: string, fetch: HttpServer['fetch']): Listeners {
   chmodSync(path, 0o600);
   return {
     url: `unix:${path}`,
+    pending: () => server.pendingRequests,
     async stop(force) {
       await server.stop(force);
       rmSync(path, { force: true });

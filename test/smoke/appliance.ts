@@ -140,7 +140,7 @@ export class Appliance {
 
   /** As the administrator of its machine. */
   fetch(path: string, init?: RequestInit): Promise<Response> {
-    return fetch(this.url + path, { ...init, unix: join(this.data, 'aimass.sock') });
+    return fetch(`http://localhost${path}`, { ...init, unix: join(this.data, 'aimass.sock') });
   }
 
   /** @throws Error unless the answer is 2xx */

@@ -76,3 +76,17 @@ test.skipIf(!canIsolate)('works where there is no network (needs unshare and ip)
   await useIt(appliance);
   expect(await appliance.stop()).toBe(0);
 });
+
+test('over TLS the same answers come, and a connection that is only kept open does not hold up its end', async () => {
+  const appliance = await Appliance.start({ home, data: join(home, 'tls'), args: ['--tls', 'self-signed'] });
+  await appliance.command('push', 'cnn', join(home, 'cnn.onnx'));
+  const key = await appliance.openToPrograms();
+  const ca = await Bun.file(join(appliance.data, 'tls/self-signed.crt')).text();
+  const ask = (path: string, init: RequestInit) =>
+    fetch(appliance.url + path, { ...init, headers: { 'x-api-key': key }, tls: { ca } });
+  expect((await ask('/v2/models/cnn/infer', { method: 'POST', body: request })).status).toBe(200);
+  expect((await ask('/api/v1/models', {})).status).toBe(200);
+  const startedMs = performance.now();
+  expect(await appliance.stop()).toBe(0);
+  console.log(`stopped after ${(performance.now() - startedMs).toFixed(0)} ms with a connection open`);
+});
