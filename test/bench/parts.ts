@@ -159,7 +159,7 @@ async function footprint({ rounds, seconds }: Effort): Promise<Numbers> {
   }
   const { model, body } = await writeCnn(stage.home);
   await stage.push('cnn', model);
-  await runWrk({ url: stage.infer('cnn'), connections: 8, seconds, body });
+  await runWrk({ url: stage.infer('cnn'), connections: 8, seconds, body, key: stage.key });
   const [runner] = await stage.appliance.runners('cnn');
   return {
     startup_ms: median(starts),
