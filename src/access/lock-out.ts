@@ -42,6 +42,8 @@ interface Count {
 /** A sign-in that has begun. It counts as failed until it is said to have succeeded, so that many at once cannot pass. */
 export interface Attempt {
   succeed(): void;
+  /** It came to nothing, right or wrong: it does not count. */
+  cancel(): void;
 }
 
 export class LockOut {
@@ -57,23 +59,28 @@ export class LockOut {
   begin(text: string, address: string): Attempt {
     const name = userNameKey(text);
     const block = addressBlock(address);
-    const before = this.db
-      .transaction(() => {
+    const [ofName, ofAddress] = this.db
+      .transaction((): [Count, Count] => {
         const waitMs = Math.max(this.#waitMs('name', name), this.#waitMs('address', block));
         if (waitMs > 0) throw new LockedOut(Math.ceil(waitMs / 1000));
         this.db.run('DELETE FROM lock_outs WHERE last_ms + failures * ? <= ?', [forgetOneMs, this.now()]);
-        this.#fail('name', name);
-        return this.#fail('address', block);
+        return [this.#fail('name', name), this.#fail('address', block)];
       })
       .immediate();
+    const takeBack = (kind: Subject, value: string, { lastMs }: Count) =>
+      this.db.run('UPDATE lock_outs SET failures = failures - 1, last_ms = ? WHERE subject = ?', [
+        lastMs,
+        keyOf(kind, value),
+      ]);
     return {
       succeed: () => {
         this.clear({ name });
         // Only this try is taken back: who has an account must not clear the count of guesses at others.
-        this.db.run('UPDATE lock_outs SET failures = failures - 1, last_ms = ? WHERE subject = ?', [
-          before.lastMs,
-          keyOf('address', block),
-        ]);
+        takeBack('address', block, ofAddress);
+      },
+      cancel: () => {
+        takeBack('name', name, ofName);
+        takeBack('address', block, ofAddress);
       },
     };
   }

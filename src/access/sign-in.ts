@@ -3,7 +3,7 @@
 import type { Database } from 'bun:sqlite';
 
 import { AppError } from '../error.ts';
-import { LockedOut, type LockOut } from './lock-out.ts';
+import { type Attempt, LockedOut, type LockOut } from './lock-out.ts';
 import { verifyPassword } from './passwords.ts';
 import { findRoleOfGroups, type UserRole } from './roles.ts';
 import type { Sessions } from './sessions.ts';
@@ -35,7 +35,7 @@ export class SignIn {
   async withPassword(request: { name: string; password: string; address: string }): Promise<UserRecord> {
     const { users, lockOut } = this.parts;
     const log = (result: SignOnResult) => this.#log(request.name, request.address, 'password', result);
-    let attempt;
+    let attempt: Attempt;
     try {
       attempt = lockOut.begin(request.name, request.address);
     } catch (error) {
@@ -43,7 +43,7 @@ export class SignIn {
       throw error;
     }
     const user = users.findByName(request.name);
-    const isRight = await verifyPassword(request.password, user && users.findPasswordHash(user.id));
+    const isRight = await verify(request.password, user && users.findPasswordHash(user.id), attempt);
     // Read again: it may have been disabled or removed meanwhile.
     const now = user && users.find(user.id);
     if (!isRight || !now) {
@@ -83,7 +83,7 @@ export class SignIn {
       );
     }
     const attempt = lockOut.begin(userNameKey(user.name), address);
-    if (!(await verifyPassword(current, hash))) {
+    if (!(await verify(current, hash, attempt))) {
       throw new AppError('invalid', 'The current password is wrong.', 'Check it and try again.');
     }
     attempt.succeed();
@@ -167,4 +167,14 @@ export class SignIn {
 
 function disabled({ name }: UserRecord): AppError {
   return new AppError('forbidden', `The user '${name}' is disabled.`, 'Ask an administrator.');
+}
+
+/** When too many check at once the password is not looked at: then the try must not count as a wrong one. */
+async function verify(password: string, hash: string | undefined, attempt: Attempt): Promise<boolean> {
+  try {
+    return await verifyPassword(password, hash);
+  } catch (error) {
+    attempt.cancel();
+    throw error;
+  }
 }

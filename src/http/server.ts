@@ -20,12 +20,7 @@ import { createDocument } from './openapi.ts';
 import { findForeignOrigin } from './origin.ts';
 import { setSecurityHeaders } from './security-headers.ts';
 import { errorResponse as v2ErrorResponse } from './v2/errors.ts';
-import { needOf } from './v2/need.ts';
-
-export type V2Handler = (
-  request: Request,
-  url: { pathname: string; search: string },
-) => Response | Promise<Response> | undefined;
+import type { V2Handler } from './v2/routes.ts';
 
 /** What is needed of Bun's server. */
 export interface Connections {
@@ -106,7 +101,7 @@ export function createServer({
     '/docs': (request) => renderDocs(document, config.publicUrl || (URL.parse(request.url)?.origin ?? '')),
   };
 
-  function answer(request: Request, server: Connections, way: Way, id: string, pathname: string, search: string) {
+  function answer(request: Request, server: Connections, way: Way, id: string, pathname: string) {
     if (isDraining && pathname !== '/v2/health/live' && pathname !== '/healthz') {
       return refuse(new AppError('unavailable', 'The server is stopping.', 'Try again in a moment.'), pathname, id);
     }
@@ -116,16 +111,11 @@ export function createServer({
     if (pathname.startsWith('/v2/repository/')) server.timeout(request, 0);
     const isProtocol = pathname === '/v2' || pathname.startsWith('/v2/');
     if (isProtocol) {
-      const { action, model } = needOf(pathname);
-      if (action !== 'public') {
-        try {
-          const keyActor = way === 'socket' ? undefined : gate.findKeyActor(request.headers);
-          requireAction(keyActor ?? identify(request, server, way, pathname).actor, action, model);
-        } catch (error) {
-          return v2ErrorResponse(error, pathname);
-        }
-      }
-      return v2Handler(request, { pathname, search })!;
+      return v2Handler(request, pathname, (action, model) => {
+        // A key is enough: to ask for the address costs more than all the rest.
+        const keyActor = way === 'socket' ? undefined : gate.findKeyActor(request.headers);
+        requireAction(keyActor ?? identify(request, server, way, pathname).actor, action, model);
+      })!;
     }
     const isReading = request.method === 'GET' || request.method === 'HEAD';
     const page = isReading ? pages[pathname] : undefined;
@@ -180,12 +170,12 @@ export function createServer({
       const startedMs = performance.now();
       const given = request.headers.get('x-request-id');
       const id = given !== null && saneId.test(given) ? given : makeId();
-      const { pathname, search } = splitUrl(request.url);
+      const pathname = pathOf(request.url);
       const done = (response: Response) =>
         finish(harden(response, request, server, way, pathname), id, request, pathname, startedMs);
       load.begin();
       try {
-        const response = answer(request, server, way, id, pathname, search);
+        const response = answer(request, server, way, id, pathname);
         if (response instanceof Response) return done(response);
         return response.then(done, (error: unknown) => done(errorResponse(error, id)));
       } catch (error) {
@@ -247,12 +237,10 @@ function makeId(): string {
 }
 
 /** Without a URL object: this is on the hot path. */
-function splitUrl(url: string): { pathname: string; search: string } {
+function pathOf(url: string): string {
   // Without a valid Host the URL is only a path.
   const start = url.startsWith('/') ? 0 : url.indexOf('/', url.indexOf('://') + 3);
-  if (start < 0) return { pathname: '/', search: '' };
+  if (start < 0) return '/';
   const question = url.indexOf('?', start);
-  return question < 0
-    ? { pathname: url.slice(start), search: '' }
-    : { pathname: url.slice(start, question), search: url.slice(question) };
+  return question < 0 ? url.slice(start) : url.slice(start, question);
 }

@@ -1,4 +1,5 @@
 // The pages before one is in: set-up, sign-in, a new password; and the page for an error.
+import type { ErrorCode } from '../../src/error.ts';
 import { type Html, html } from '../html.ts';
 import { button } from '../parts/button.ts';
 import { field, form } from '../parts/form.ts';
@@ -106,25 +107,28 @@ export function newPasswordFields(frame: Frame, state: FormState, label: string)
   ];
 }
 
-const known = [
-  'invalid',
-  'unauthenticated',
-  'forbidden',
-  'not_found',
-  'conflict',
-  'too_large',
-  'unsupported',
-  'overloaded',
-  'throttled',
-  'timeout',
-  'unavailable',
-  'model_failed',
-] as const;
+/** All but `internal`, which stands for whatever nobody foresaw. */
+const known: Record<Exclude<ErrorCode, 'internal'>, true> = {
+  invalid: true,
+  unauthenticated: true,
+  forbidden: true,
+  not_found: true,
+  conflict: true,
+  too_large: true,
+  unsupported: true,
+  overloaded: true,
+  throttled: true,
+  timeout: true,
+  unavailable: true,
+  model_failed: true,
+};
+
+const isKnown = (code: string): code is keyof typeof known => Object.hasOwn(known, code);
 
 /** With the menu for somebody who is signed in, without it otherwise. */
 export function errorScreen(frame: Frame, { code, message, hint, requestId }: ErrorView): Html {
   const { t, viewer } = frame;
-  const title = t(`error.${known.find((each) => each === code) ?? 'internal'}`);
+  const title = t(`error.${isKnown(code) ? code : 'internal'}`);
   const text = html`${message}${hint && html`<br />${hint}`}`;
   const number = requestId !== undefined && html`<p class="hint">${t('error.request', { id: requestId })}</p>`;
   if (!viewer) {

@@ -1,5 +1,6 @@
 // The endpoints of the Open Inference Protocol v2 as one plain fetch handler, so that the hot path needs no framework.
-// Works from a data plane alone; knows neither the registry nor who is asking.
+// Works from a data plane alone; knows neither the registry nor who is asking, but what each endpoint asks of that one.
+import type { Action } from '../../access/roles.ts';
 import { AppError } from '../../error.ts';
 import type { DataPlane, ModelControl } from '../../inference/plane.ts';
 import { setSecurityHeaders } from '../security-headers.ts';
@@ -13,13 +14,17 @@ import { isObject, type JsonObject, parseJson } from './parse-json.ts';
 
 export type { V2Limits } from './body.ts';
 
-type Handler = (
-  request: Request,
-  url: { pathname: string; search: string },
-) => Response | Promise<Response> | undefined;
+/** Passes when the caller may do it, on the model if one is named. @throws AppError unauthenticated, forbidden, throttled */
+export type Allow = (action: Action, model?: string) => void;
+
+export type V2Handler = (request: Request, pathname: string, allow: Allow) => Response | Promise<Response> | undefined;
 
 interface Route {
   method: 'GET' | 'POST';
+  /** Absent: open to everybody. */
+  action?: Action;
+  /** That the action is about. */
+  model?: string;
   answer: (request: Request, path: string) => Response | Promise<Response>;
 }
 
@@ -32,7 +37,7 @@ const jsonHeaders = new Headers({ 'content-type': 'application/json' });
 setSecurityHeaders(jsonHeaders, 0);
 
 /** @returns a handler that answers undefined when the path is none of /v2 */
-export function createV2(plane: DataPlane, control: ModelControl, limits: V2Limits): Handler {
+export function createV2(plane: DataPlane, control: ModelControl, limits: V2Limits): V2Handler {
   const find = (path: string): Route | undefined => {
     const segments = path.split('/').slice(2).map(decodeSegment);
     if (segments.at(-1) === '' && segments.length === 1) segments.pop();
@@ -49,13 +54,17 @@ export function createV2(plane: DataPlane, control: ModelControl, limits: V2Limi
         return undefined;
     }
   };
-  return (request, { pathname }) => {
+  return (request, pathname, allow) => {
     if (!pathname.startsWith('/v2') || (pathname.length > 3 && pathname[3] !== '/')) return undefined;
     try {
       const target = request.method === 'POST' ? inferencePath.exec(pathname) : null;
-      if (target) return infer(plane, limits, request, pathname, target[1]!, target[2]);
+      if (target) {
+        allow('model.predict', target[1]);
+        return infer(plane, limits, request, pathname, target[1]!, target[2]);
+      }
       const route = find(pathname);
       if (!route) return refuse(404, 'Not Found');
+      if (route.action) allow(route.action, route.model);
       const method = request.method === 'HEAD' ? 'GET' : request.method;
       if (method !== route.method) {
         return refuse(405, 'Method Not Allowed', { allow: route.method === 'GET' ? 'GET, HEAD' : 'POST' });
@@ -83,7 +92,7 @@ function findHealth(plane: DataPlane, what: string): Route | undefined {
 /** @param segments what follows /v2/models/ */
 function findModel(plane: DataPlane, limits: V2Limits, segments: string[]): Route | undefined {
   if (segments.length === 1 && segments[0] === 'stats') {
-    return get(() => Response.json(describeStatistics(plane.statistics())));
+    return { ...get(() => Response.json(describeStatistics(plane.statistics()))), action: 'metrics.read' };
   }
   const [model] = segments;
   if (!model) return undefined;
@@ -92,17 +101,22 @@ function findModel(plane: DataPlane, limits: V2Limits, segments: string[]): Rout
   if (rest.length > 0 || (isVersioned && segments.length < 3)) return undefined;
   const versionText = isVersioned ? segments[2] : undefined;
   const version = (): number | undefined => findVersion(versionText);
+  const describing = (answer: Route['answer']): Route => ({ ...get(answer), action: 'model.describe', model });
   switch (action) {
     case 'infer':
-      return { method: 'POST', answer: (request, path) => infer(plane, limits, request, path, model, versionText) };
+      return {
+        ...post((request, path) => infer(plane, limits, request, path, model, versionText)),
+        action: 'model.predict',
+        model,
+      };
     case undefined:
-      return get(() => Response.json(describeModel(plane.getModel(model), plane.getRoute(model, version()))));
+      return describing(() => Response.json(describeModel(plane.getModel(model), plane.getRoute(model, version()))));
     case 'config':
-      return get(() => Response.json(describeConfig(plane.getModel(model), plane.getRoute(model, version()))));
+      return describing(() => Response.json(describeConfig(plane.getModel(model), plane.getRoute(model, version()))));
     case 'stats':
-      return get(() => Response.json(describeStatistics(plane.statistics(model, version()))));
+      return describing(() => Response.json(describeStatistics(plane.statistics(model, version()))));
     case 'ready':
-      return get(() =>
+      return describing(() =>
         isReady(plane, model, version())
           ? Response.json({ name: model, ready: true })
           : refuse(400, 'Model version not ready'),
@@ -115,17 +129,20 @@ function findModel(plane: DataPlane, limits: V2Limits, segments: string[]): Rout
 /** @param segments what follows /v2/repository/ */
 function findRepository(plane: DataPlane, control: ModelControl, segments: string[]): Route | undefined {
   if (segments.length === 1 && segments[0] === 'index') {
-    return post(async (request) => {
+    const answer = post(async (request) => {
       const { ready } = await readControl(request);
       if (ready !== undefined && typeof ready !== 'boolean')
         throw new AppError('invalid', "'ready' must be true or false");
       return Response.json(describeRepository(plane.table, ready === true));
     });
+    // It names all models; a key for some of them may not see the others.
+    return { ...answer, action: 'model.read' };
   }
   const [kind, model, action] = segments;
   if (kind !== 'models' || !model || segments.length !== 3) return undefined;
+  const loading = (answer: Route['answer']): Route => ({ ...post(answer), action: 'model.load', model });
   if (action === 'unload') {
-    return post(async (request) => {
+    return loading(async (request) => {
       // Here and below, because control would say in its own words that there is no such model.
       plane.getModel(model);
       await readControl(request);
@@ -134,7 +151,7 @@ function findRepository(plane: DataPlane, control: ModelControl, segments: strin
     });
   }
   if (action !== 'load') return undefined;
-  return post(async (request) => {
+  return loading(async (request) => {
     plane.getModel(model);
     const { parameters } = await readControl(request);
     for (const name of Object.keys(isObject(parameters) ? parameters : {})) {

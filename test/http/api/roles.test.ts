@@ -7,11 +7,20 @@ import { join } from 'node:path';
 import { type Access, openAccess } from '../../../src/access/access.ts';
 import { type Action, actions, keyActions, type Role, roleMay, userRoles } from '../../../src/access/roles.ts';
 import { openDatabase } from '../../../src/db/open.ts';
-import { needOf } from '../../../src/http/v2/need.ts';
 import { password } from '../../access/opened.ts';
 import { startAppliance } from './appliance.ts';
 
 const openNetwork = '10.9.0.0/16';
+
+/** The first that fits. */
+const protocol: [RegExp, Action | 'public'][] = [
+  [/^\/v2($|\/health)/, 'public'],
+  [/^\/v2\/models\/stats$/, 'metrics.read'],
+  [/^\/v2\/repository\/index$/, 'model.read'],
+  [/^\/v2\/repository\/models\//, 'model.load'],
+  [/^\/v2\/models\/.*\/infer$/, 'model.predict'],
+  [/^\/v2\/models\//, 'model.describe'],
+];
 
 interface Route {
   method: string;
@@ -62,7 +71,7 @@ async function listRoutes(): Promise<Route[]> {
     return Object.entries(operations).map(([method, operation]) => ({
       method: method.toUpperCase(),
       path,
-      action: operation['x-action'] ?? plain[path] ?? (path.startsWith('/v2') ? needOf(path).action : undefined),
+      action: operation['x-action'] ?? plain[path] ?? protocol.find(([pattern]) => pattern.test(path))?.[1],
       hasModel: template.includes('{name}'),
     }));
   });

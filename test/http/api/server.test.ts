@@ -107,7 +107,7 @@ test('draining: what runs finishes, what comes is refused, idle waits for the re
     access,
     metricsTo: nowhere,
     // Stands where the inference protocol stands: answers when the test says so.
-    v2Handler: (_, { pathname }) => {
+    v2Handler: (_, pathname) => {
       if (pathname === '/v2/health/live') return new Response('live');
       if (!pathname.startsWith('/v2')) return undefined;
       started.resolve();

@@ -118,10 +118,11 @@ export class Harness {
     body?: string | Uint8Array | null,
     headers: Record<string, string> = {},
   ): Promise<Reply> {
-    const answer = await this.handle(new Request(`http://box${path}`, { method, body: body as string, headers }), {
-      pathname: path,
-      search: '',
-    });
+    const answer = await this.handle(
+      new Request(`http://box${path}`, { method, body: body as string, headers }),
+      path,
+      () => {},
+    );
     if (!answer) throw new Error(`${path} is not taken by /v2`);
     return replyOf(answer);
   }

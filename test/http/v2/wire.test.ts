@@ -12,8 +12,8 @@ const server = Bun.serve({
   port: 0,
   hostname: '127.0.0.1',
   fetch(request) {
-    const { pathname, search } = new URL(request.url);
-    return harness.handle(request, { pathname, search }) ?? new Response('elsewhere', { status: 418 });
+    const { pathname } = new URL(request.url);
+    return harness.handle(request, pathname, () => {}) ?? new Response('elsewhere', { status: 418 });
   },
 });
 afterAll(async () => {
