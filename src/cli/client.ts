@@ -93,7 +93,9 @@ export class Client {
     if (this.#server) {
       return new Unreachable(
         `${this.#server} does not answer (${reason}).`,
-        "Is 'aimass serve' running there, and does it --listen on an address of the network?",
+        /CERT|SIGNATURE/.test(reason)
+          ? 'Its certificate is not known here: name it with NODE_EXTRA_CA_CERTS=FILE (docs/tls.md).'
+          : "Is 'aimass serve' running there, and does it --listen on an address of the network?",
       );
     }
     if (!mayRead(this.#data) || (existsSync(this.#socket) && !mayWrite(this.#socket))) {

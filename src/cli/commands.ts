@@ -256,7 +256,11 @@ const access: Command[] = [
     summary: 'List, make, rotate and revoke API keys',
     details: ['Without a verb it lists them. add and rotate print the key: it is shown this once.'],
     options: [
-      { name: 'owner', value: 'USER', help: 'With add: who answers for it; a key can do no more than its owner.' },
+      {
+        name: 'owner',
+        value: 'USER',
+        help: 'With add, and needed there: who answers for it; a key can do no more than its owner.',
+      },
       { name: 'models', value: 'NAME[,NAME]', help: 'Only these models; all unless given.' },
       {
         name: 'allow',

@@ -119,7 +119,7 @@ function renderPreview(preview: PlacementPreview, width?: number): string {
   const columns: Column<PlacementPreview['ways'][number]>[] = [
     { title: 'PROVIDER', cell: ({ provider }) => provider },
     { title: 'ON', cell: ({ kind }) => kind },
-    { title: 'BATCH', cell: ({ batch }) => String(batch), isRight: true },
+    { title: 'BATCH', cell: ({ batch }) => (batch > 0 ? String(batch) : 'none'), isRight: true },
     { title: 'MEMORY', cell: describeMemory, isRight: true },
     { title: 'ESTIMATE', cell: describeEstimate },
   ];
@@ -141,7 +141,7 @@ function describeEvents({ evictions, placements, refusals }: PlacementPreview): 
     ...evictions.map(({ version, instanceId, reason }) => `${version} (instance ${instanceId}) ends: ${reason}`),
     ...placements.map(({ version, reason, provider, batch, after, ...memory }) => {
       const wait = after.length > 0 ? `, once ${after.map((id) => `instance ${id}`).join(' and ')} ended` : '';
-      return `${version} starts ${reason}: ${provider}, batch ${batch}, ${describeMemory(memory)}${wait}`;
+      return `${version} starts ${reason}: ${provider}, ${batch > 0 ? `batch ${batch}` : 'one request at a time'}, ${describeMemory(memory)}${wait}`;
     }),
     ...refusals.map(
       ({ version, missing, reason, hint }) =>
