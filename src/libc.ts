@@ -7,6 +7,7 @@ const SIGKILL = 9;
 const RLIMIT_DATA = 2;
 const AF_UNIX = 1;
 const MSG_DONTWAIT = 0x40;
+const LOCK_EX_NB = 2 | 4;
 const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
 
 let library: ReturnType<typeof open> | undefined;
@@ -19,6 +20,7 @@ function open() {
     sendto: { args: ['i32', 'ptr', 'u64', 'i32', 'ptr', 'u32'], returns: 'i64' },
     close: { args: ['i32'], returns: 'i32' },
     recv: { args: ['i32', 'ptr', 'u64', 'i32'], returns: 'i64' },
+    flock: { args: ['i32', 'i32'], returns: 'i32' },
     sched_yield: { args: [], returns: 'i32' },
     posix_fallocate: { args: ['i32', 'i64', 'i64'], returns: 'i32' },
     sched_setaffinity: { args: ['i32', 'u64', 'ptr'], returns: 'i32' },
@@ -100,6 +102,11 @@ export function sendDatagram(path: string, text: string): boolean {
 /** Sets a file's size and reserves its blocks (or memory, on tmpfs). @returns false when there is no room */
 export function reserveFile(fd: number, bytes: number): boolean {
   return libc().posix_fallocate(fd, 0n, BigInt(bytes)) === 0;
+}
+
+/** Locks an open file for this process alone, without waiting. @returns false when somebody else holds the lock */
+export function lockFile(fd: number): boolean {
+  return libc().flock(fd, LOCK_EX_NB) === 0;
 }
 
 /** What has arrived at a socket, without waiting. @returns bytes put into `buffer`; 0: closed; −1: nothing */

@@ -1,11 +1,10 @@
-// Makes sure that one process at a time works on a data folder. The lock is SQLite's own on an empty database, which
-// the kernel releases when the process ends, however it ends.
-import { Database } from 'bun:sqlite';
+// Makes sure that one process at a time works on a data folder. The lock is the kernel's on an open file, which is given
+// back when the process ends, however it ends. SQLite's own was tried: of two that ask for it at the same moment both may
+// be refused, because each stands in the way of the other while it asks.
+import { closeSync, openSync } from 'node:fs';
 
 import { AppError, messageOf } from '../error.ts';
-
-/** Referred to from here, so that a lock whose owner drops its key is not collected and given back. */
-const held = new Set<Database>();
+import { lockFile } from '../libc.ts';
 
 /**
  * @param path file that stands for the lock, made if need be
@@ -13,25 +12,20 @@ const held = new Set<Database>();
  * @throws AppError conflict when another process, or this one, holds it already
  */
 export function takeLock(path: string): () => void {
-  let db: Database | undefined;
+  let file: number;
   try {
-    db = new Database(path, { create: true, readwrite: true });
-    db.run('BEGIN EXCLUSIVE');
+    // Not passed on to children: Node's flags always include O_CLOEXEC.
+    file = openSync(path, 'a', 0o600);
   } catch (error) {
-    db?.close();
-    if ((error as { code?: string }).code !== 'SQLITE_BUSY') {
-      throw new AppError('unavailable', `The lock file ${path} cannot be opened: ${messageOf(error)}`);
-    }
+    throw new AppError('unavailable', `The lock file ${path} cannot be opened: ${messageOf(error)}`);
+  }
+  if (!lockFile(file)) {
+    closeSync(file);
     throw new AppError(
       'conflict',
       'Another process is working on this data folder.',
       'Stop it first, or give this one a data folder of its own.',
     );
   }
-  const taken = db;
-  held.add(taken);
-  return () => {
-    held.delete(taken);
-    taken.close();
-  };
+  return () => closeSync(file);
 }

@@ -110,3 +110,26 @@ test('the lock is held by one, and ends with its process', async () => {
   await child.exited;
   takeLock(path)();
 });
+
+test('of many that ask for the lock at the same moment one has it', async () => {
+  const script = `import { takeLock } from ${JSON.stringify(join(import.meta.dir, '../../src/db/lock.ts'))};
+    for await (const path of console) {
+      try { takeLock(path); console.log("held"); } catch { console.log("refused"); }
+    }`;
+  const children = Array.from({ length: 4 }, () =>
+    Bun.spawn([process.execPath, '-e', script], { stdin: 'pipe', stdout: 'pipe', stderr: 'inherit' }),
+  );
+  const readers = children.map(({ stdout }) => stdout.getReader());
+  for (let round = 0; round < 300; round++) {
+    const path = join(folder, `lock-${round}`);
+    for (const { stdin } of children) {
+      void stdin.write(`${path}\n`);
+      void stdin.flush();
+    }
+    const answers = await Promise.all(
+      readers.map(async (reader) => new TextDecoder().decode((await reader.read()).value)),
+    );
+    expect(answers.toSorted()).toEqual(['held\n', 'refused\n', 'refused\n', 'refused\n']);
+  }
+  for (const child of children) child.kill();
+});
