@@ -33,6 +33,7 @@ import { prepareNative } from './native.ts';
 import { createInstanceControl, createPlacementControl, createPlacing, type Placing } from './placing.ts';
 import type { ImportRequest, Inspect, Registry } from './registry/registry.ts';
 import { openRegistry } from './registry/store.ts';
+import { openReleases } from './release/releases.ts';
 import { openTls } from './tls.ts';
 import type { VersionRecord } from './types.ts';
 import { runtimeVersion, version } from './version.ts';
@@ -297,6 +298,7 @@ function createControl(parts: ControlParts): Control {
         return registry.getVersion(name, versions.at(-1)!);
       },
     }),
+    release: openReleases(),
     importModels,
     load: (name, number) => supervisor.load(name, number),
     unload: (name, number) => supervisor.unload(name, number),

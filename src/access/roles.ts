@@ -7,7 +7,7 @@ export const userRoles = ['administrator', 'reviewer', 'owner', 'viewer'] as con
 export type UserRole = (typeof userRoles)[number];
 
 /** What an API key may be given; each is a row of the table. */
-export const keyActions = ['predict', 'read', 'load', 'manage'] as const;
+export const keyActions = ['predict', 'read', 'load', 'manage', 'release'] as const;
 
 export type KeyAction = (typeof keyActions)[number];
 
@@ -20,6 +20,8 @@ export const actions = [
   'model.describe',
   'model.read',
   'model.predict',
+  // Calls a version that no release has made live.
+  'model.try',
   'model.write',
   'model.load',
   'upload',
@@ -80,6 +82,7 @@ const table: Record<Role, ReadonlySet<Action>> = {
     ...ownAccount,
     ...reading,
     'model.predict',
+    'model.try',
     'doctor.read',
     'release.comment',
     'release.review',
@@ -89,6 +92,7 @@ const table: Record<Role, ReadonlySet<Action>> = {
     ...ownAccount,
     ...reading,
     'model.predict',
+    'model.try',
     'model.write',
     'model.load',
     'upload',
@@ -110,6 +114,8 @@ const table: Record<Role, ReadonlySet<Action>> = {
     'model.list',
     'model.describe',
     'model.read',
+    'model.predict',
+    'model.try',
     'model.write',
     'model.load',
     'upload',
@@ -118,6 +124,18 @@ const table: Record<Role, ReadonlySet<Action>> = {
     'placement.write',
     'instance.read',
     'instance.restart',
+  ] as const),
+  // Asks for releases and takes them back, for pipelines; to approve them is a person's.
+  'key:release': new Set([
+    'model.list',
+    'model.describe',
+    'model.read',
+    'endpoint.read',
+    'environment.read',
+    'release.read',
+    'release.request',
+    'release.comment',
+    'release.rollback',
   ] as const),
   guest: new Set(['model.list', 'model.describe', 'model.predict'] as const),
 };

@@ -4,6 +4,7 @@ import models from './001-models.sql' with { type: 'text' };
 import footprints from './002-footprints.sql' with { type: 'text' };
 import placement from './003-placement.sql' with { type: 'text' };
 import access from './004-access.sql' with { type: 'text' };
+import release from './005-release.sql' with { type: 'text' };
 
 export interface Migration {
   name: string;
@@ -15,4 +16,5 @@ export const migrations: readonly Migration[] = [
   { name: '002-footprints', sql: footprints },
   { name: '003-placement', sql: placement },
   { name: '004-access', sql: access },
+  { name: '005-release', sql: release },
 ];

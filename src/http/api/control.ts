@@ -11,6 +11,7 @@ import type { DataPlane, ModelControl } from '../../inference/plane.ts';
 import type { InstanceStatus } from '../../inference/supervisor.ts';
 import type { Traffic } from '../../monitor/traffic.ts';
 import type { ImportRequest, Registry } from '../../registry/registry.ts';
+import type { ReleaseControl } from '../../release/control.ts';
 import type { TaskName, VersionRecord } from '../../types.ts';
 
 export interface TemplateInfo {
@@ -89,6 +90,7 @@ export interface Control extends ModelControl, InstanceControl {
   access: Access;
   plane: DataPlane;
   placement: PlacementControl;
+  release: ReleaseControl;
   traffic: Traffic;
   /** Aborted when the server begins to stop: answers without an end must end then. */
   stopping: AbortSignal;

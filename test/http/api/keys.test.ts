@@ -77,7 +77,7 @@ test('a key is its owner’s matter and that of who manages keys; to others it d
 
 test('no key makes keys or users, whatever its rights and its owner', async () => {
   using box = await openAccessApi();
-  const all = { models: '*', actions: ['predict', 'read', 'load', 'manage'] };
+  const all = { models: '*', actions: ['predict', 'read', 'load', 'manage', 'release'] };
   const { text, key } = (await make(box, box.adminBrowser, { scope: all })).body;
   const sender = { 'x-api-key': text };
   for (const [method, path, body] of [
