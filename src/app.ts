@@ -95,7 +95,7 @@ export async function openAppliance(
     runTimeoutMs: config.runTimeoutMs,
     onHung: (instance) => supervisor.killInstance(instance, `no answer after ${config.runTimeoutMs} ms`),
     coldWaitMs: config.coldWaitMs,
-    onWanted: (name, number) => supervisor.wake(name, number),
+    onWanted: (key) => supervisor.wake(key),
   });
   const placing = createPlacing({ config, db, native, watch: () => watch, nvmlPath });
   const supervisor = new Supervisor({
@@ -109,8 +109,8 @@ export async function openAppliance(
     cores: config.threads || availableParallelism(),
     activity: () => gateway.activity(),
     publish: (table) => gateway.apply(table),
-    drained: (name, number) => gateway.drained(name, number),
-    released: (name, number, address) => gateway.released(name, number, address),
+    drained: (key) => gateway.drained(key),
+    released: (key, address) => gateway.released(key, address),
   });
 
   // Known once it listens; with port 0 the system chooses.

@@ -98,7 +98,7 @@ export function createPlacing({ config, db, native, watch, nvmlPath }: PlacingPa
         measure({ ...request, nvmlPath }, childLimits(visible, request.provider !== 'cpu')),
     }),
     runtime: createRuntime(config, native, devices),
-    settingsOf: (record) => store.find(record.model) ?? usualSettings(record),
+    settingsOf: ({ record, settings }) => settings ?? store.find(record.model) ?? usualSettings(record),
     reserveOf: () => config.reserveBytes,
     decisions: createDecisionLog(db),
     searchPath: packOptions(config, runtimeVersion).searchPath ?? [],
@@ -233,13 +233,13 @@ function overview(standing: readonly Deployment[], fleet: Fleet, { settingsOf }:
       const { model, version } = deployment.record;
       const { leases = 0, lastUsedMs = 0 } = use.get(id) ?? {};
       const { deviceId, provider } = placement;
-      const { pinned } = settingsOf(deployment.record);
+      const { pinned } = settingsOf(deployment);
       const lastUsedAt = lastUsedMs > 0 ? new Date(lastUsedMs).toISOString() : undefined;
       return { instance: id, model, version, deviceId, provider, bytes, measured, leases, lastUsedAt, pinned };
     }),
     versions: standing.map((deployment) => {
       const { model, version } = deployment.record;
-      const { minInstances, maxInstances } = settingsOf(deployment.record);
+      const { minInstances, maxInstances } = settingsOf(deployment);
       const state = stateOf(deployment);
       return {
         model,

@@ -43,6 +43,7 @@ export interface Config {
   reserveBytes: number;
   /** These three: networks, separated by commas. */
   openTo: string;
+  unreleased: 'owners' | 'everyone';
   metricsTo: string;
   trustedProxies: string;
   tls: TlsMode;
@@ -173,6 +174,11 @@ export const settings: { [K in SettingName]: Setting<Config[K]> } = {
     fallback: '',
     parse: (text) => text,
     help: 'Networks, e.g. 10.1.0.0/16,127.0.0.1, where models may be called without a key.',
+  },
+  unreleased: {
+    fallback: 'owners',
+    parse: oneOf(['owners', 'everyone'] as const),
+    help: 'Who may call versions that no release has made live: owners, or everyone who may call models.',
   },
   metricsTo: {
     fallback: '',

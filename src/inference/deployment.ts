@@ -31,11 +31,13 @@ export interface Member {
 }
 
 export interface Deployment {
-  /** "model:version" */
+  /** "model:version"; of one that a release serves "model:version@release". */
   key: string;
   record: VersionRecord;
   folder: string;
   modelPath: string;
+  /** Its own, where they are not those of its model. */
+  settings?: PlacementSettings;
   members: Member[];
   /** Instances that it should have while it is in use; idle ones may be fewer. */
   wanted: number;
@@ -55,16 +57,24 @@ export interface Deployment {
   /** Of the last start, from the order to the first answer it could give. */
   loadMs?: number;
   scale?: ScaleMemory;
+  /** Processes that ended unexpectedly, by the version's doing as far as can be told. */
+  crashes: number;
   /** Requests that were counted already. */
   countedUses: number;
   /** Called whenever something of it changes. */
   watchers: Set<() => void>;
 }
 
-export function openDeployment(record: VersionRecord, folder: string, modelPath: string): Deployment {
+export function openDeployment(
+  record: VersionRecord,
+  folder: string,
+  modelPath: string,
+  { key = keyOf(record), settings }: Partial<Pick<Deployment, 'key' | 'settings'>> = {},
+): Deployment {
   return {
-    key: keyOf(record),
+    key,
     record,
+    ...(settings && { settings }),
     folder,
     modelPath,
     members: [],
@@ -72,6 +82,7 @@ export function openDeployment(record: VersionRecord, folder: string, modelPath:
     unloading: false,
     replacing: 0,
     avoided: new Map(),
+    crashes: 0,
     countedUses: 0,
     watchers: new Set(),
   };
@@ -110,13 +121,14 @@ export function reasonOf(deployment: Deployment): string {
   return ofInstance ?? deployment.failure ?? '';
 }
 
-export function routeOf({ model, version, signature, manifest }: VersionRecord) {
-  return { model, version, signature, serving: manifest.serving, labels: manifest.labels, instances: [] };
+export function routeOf({ model, version, signature, manifest }: VersionRecord, key: string) {
+  const { serving, labels } = manifest;
+  return { key, model, version, registered: model, signature, serving, labels, instances: [] };
 }
 
 export function toRoute(deployment: Deployment): VersionRoute {
   const { record, members, loadMs } = deployment;
-  const route = routeOf(record);
+  const route = routeOf(record, deployment.key);
   return {
     ...route,
     // Requests and batches must fit the instance that takes the least.

@@ -6,9 +6,9 @@ import type { PlacementSettings } from '../device/placement-settings.ts';
 import type { Ending, Placement, Plan, Refusal, RunningInstance } from '../device/placement-types.ts';
 import { AppError, messageOf } from '../error.ts';
 import { log } from '../log.ts';
+import type { Activity } from './activity.ts';
 import { batchOf, type Deployment, isFailed, isLive, isReady, type Member, notify } from './deployment.ts';
 import type { InstanceEnd } from './instance.ts';
-import type { Activity } from './lane.ts';
 import { type MemberParts, startMember } from './member.ts';
 import { QuietWork } from './quiet-work.ts';
 import { Scaler, type ScalerOptions } from './scaler.ts';
@@ -302,6 +302,7 @@ export class Fleet {
   private noteEnd(member: Member, { cause, diagnosis, lastLines, givenUp }: InstanceEnd): boolean {
     if (member.state === 'ending' || this.stopping) return false;
     const { deployment, placement } = member;
+    if (cause !== 'device_lost') deployment.crashes++;
     if (cause !== 'out_of_memory' && cause !== 'device_lost') {
       const last = lastLines.at(-1);
       this.decide(

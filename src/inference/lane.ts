@@ -2,11 +2,13 @@
 // the two. Knows neither HTTP nor where instances come from.
 import { AppError, messageOf } from '../error.ts';
 import type { TensorData } from '../types.ts';
+import type { Activity } from './activity.ts';
 import { stayAwake } from './attention.ts';
 import { planBatch, sliceRows } from './batch-tensors.ts';
 import { checkCall, type CheckedCall } from './check.ts';
 import { LinkPool } from './link-pool.ts';
 import type { BatchOutput, Link } from './link.ts';
+import { Notes } from './notes.ts';
 import type { InferenceCall, StageTimes, VersionStatistics } from './plane.ts';
 import { RequestQueue, type Waiting } from './queue.ts';
 import type { VersionRoute } from './routing.ts';
@@ -24,24 +26,7 @@ export interface LaneOptions {
   /** Longest that a request waits for an instance when its version has none. */
   coldWaitMs: number;
   /** Has an instance of a cold version started, once however many ask. Resolves when it is ready. @throws AppError */
-  onWanted(model: string, version: number): Promise<void>;
-}
-
-/** What the control side needs to know of a version's use to decide which instances it may end and how many it needs. */
-export interface Activity {
-  waiting: number;
-  /** Callers that prepare a request. */
-  holders: number;
-  /** Requests since the start. */
-  uses: number;
-  /** Milliseconds since the epoch; 0: never. */
-  lastUsedMs: number;
-  /** Nanoseconds that instances computed, together. */
-  busyNs: number;
-  /** How long the request that waits longest has waited. */
-  oldestWaitMs: number;
-  /** Batches being computed, by address of the instance. */
-  computing: Map<string, number>;
+  onWanted(key: string): Promise<void>;
 }
 
 interface Pending extends Waiting {
@@ -74,6 +59,8 @@ export class Lane {
   private idleWaiters: (() => void)[] = [];
   private wakeAtUs = Infinity;
   private wakeTimer: Timer | undefined;
+  /** While somebody compares this version with another. */
+  private notes: Notes | undefined;
   private readonly watchdog: Timer;
 
   constructor(
@@ -98,6 +85,7 @@ export class Lane {
   /** Takes over a newly published route. */
   update(route: VersionRoute): void {
     this.route = route;
+    if (route.watch !== this.notes?.id) this.notes = route.watch === undefined ? undefined : new Notes(route.watch);
     this.queue.setMaxBatchSize(route.serving.maxBatchSize);
     this.links.update(route.instances);
     if (route.state === 'cold' && this.queue.size > 0) this.wake();
@@ -112,7 +100,8 @@ export class Lane {
     const policy = serving.queuePolicy;
     const nowNs = Bun.nanoseconds();
     const allowedUs = policy.allowTimeoutOverride && call.timeoutUs ? call.timeoutUs : policy.defaultTimeoutUs;
-    const { requestTimeoutMs, coldWaitMs } = this.options;
+    const { coldWaitMs } = this.options;
+    const requestTimeoutMs = this.route.timeoutMs ?? this.options.requestTimeoutMs;
     const isUp = this.links.size > 0 || this.route.state === 'ready';
     const patienceMs = isUp ? requestTimeoutMs : Math.min(requestTimeoutMs, coldWaitMs);
     const lastUs = nowNs / 1000 + patienceMs * 1000;
@@ -136,7 +125,13 @@ export class Lane {
       };
       if (!this.enqueue(pending)) {
         countFailure(this.counters, 0);
-        reject(new AppError('overloaded', 'Exceeds maximum queue size', 'Try again in a moment, or add instances.'));
+        const full = new AppError(
+          'overloaded',
+          'Exceeds maximum queue size',
+          'Try again in a moment, or add instances.',
+        );
+        this.notes?.failed(full);
+        reject(full);
         return;
       }
       if (this.route.state === 'cold') this.wake();
@@ -162,6 +157,11 @@ export class Lane {
   /** Resolves when an instance that is no longer on the route computes nothing any more. */
   released(instanceId: string): Promise<void> {
     return this.links.released(instanceId);
+  }
+
+  /** What was noted since the watch began; undefined: nobody watches. */
+  noted(): Notes | undefined {
+    return this.notes;
   }
 
   statistics(): VersionStatistics {
@@ -201,9 +201,8 @@ export class Lane {
   private wake(): void {
     if (this.waking) return;
     this.waking = true;
-    const { model, version } = this.route;
     this.options
-      .onWanted(model, version)
+      .onWanted(this.route.key)
       .catch((error: unknown) => {
         const why = error instanceof AppError ? `${error.message} ${error.hint ?? ''}`.trim() : messageOf(error);
         this.failWaiting(new AppError('unavailable', notReady(this.route), why, 5));
@@ -280,8 +279,11 @@ export class Lane {
           const tensor = output.tensors.get(name)!;
           return split ? sliceRows(tensor, row, request.rows, batch.rows) : tensor;
         });
+        this.notes?.inspect(outputs);
         const answer = request.encode(outputs, times);
-        countSuccess(this.counters, request.rows, times, Bun.nanoseconds() - request.startedNs);
+        const totalNs = Bun.nanoseconds() - request.startedNs;
+        countSuccess(this.counters, request.rows, times, totalNs);
+        this.notes?.answered(totalNs);
         request.resolve(answer);
       } catch (error) {
         this.refuse(request, error);
@@ -341,6 +343,7 @@ export class Lane {
 
   private refuse(request: Pending, error: unknown): void {
     countFailure(this.counters, Bun.nanoseconds() - request.startedNs);
+    this.notes?.failed(error);
     request.reject(error);
   }
 

@@ -22,6 +22,9 @@ export interface StageTimes {
   computeOutputNs: number;
 }
 
+/** @param served the route whose version computed the outputs; absent: the one that was asked for */
+export type Encode<T> = (outputs: TensorData[], times: StageTimes, served?: VersionRoute) => T;
+
 export interface DurationStat {
   count: number;
   ns: number;
@@ -62,6 +65,17 @@ export interface DataPlane {
    */
   getRoute(name: string, version?: number): VersionRoute;
   /**
+   * Whether what a request for it reaches was released, so that everybody who may call it may; what was not is for those
+   * who may try. True for a name that nobody knows: there is nothing to try.
+   */
+  isReleased(name: string, version?: number): boolean;
+  /**
+   * As getRoute, for a request that is about to be computed: of an endpoint the version whose turn it is.
+   * @param header of the request, by its name in lower case
+   * @throws AppError throttled when the endpoint has had its share of requests
+   */
+  choose(name: string, version: number | undefined, header: (name: string) => string | null): VersionRoute;
+  /**
    * Keeps the version from being unloaded until the returned function is called: for callers that work a while
    * between getRoute and infer. Whoever calls the two without waiting in between does not need it.
    */
@@ -71,14 +85,10 @@ export interface DataPlane {
   /**
    * Checks the call against the signature, queues, batches and runs it.
    * @param encode called once, synchronously, with the outputs as views of shared memory that are reused as soon as it
-   *   returns: it must copy what it keeps.
+   *   returns: it must copy what it keeps. `served` is given when another version than `route` computed them.
    * @throws AppError invalid, overloaded, timeout, unavailable, model_failed with PROTOCOL.md's texts
    */
-  infer<T>(
-    route: VersionRoute,
-    call: InferenceCall,
-    encode: (outputs: TensorData[], times: StageTimes) => T,
-  ): Promise<T>;
+  infer<T>(route: VersionRoute, call: InferenceCall, encode: Encode<T>): Promise<T>;
   /** All loaded versions, or those of one model or version. @throws AppError not_found */
   statistics(name?: string, version?: number): VersionStatistics[];
 }

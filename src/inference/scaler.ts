@@ -2,13 +2,12 @@
 // autoscale.ts's advice; where the instances run is the fleet's matter.
 import type { DecisionLog } from '../device/decisions.ts';
 import type { PlacementSettings } from '../device/placement-settings.ts';
-import type { VersionRecord } from '../types.ts';
+import type { Activity } from './activity.ts';
 import { adviseScale, defaultScaleRules, type ScaleRules } from './autoscale.ts';
 import { type Deployment, isLive, isReady } from './deployment.ts';
-import type { Activity } from './lane.ts';
 
 export interface ScalerOptions {
-  settingsOf(record: VersionRecord): PlacementSettings;
+  settingsOf(deployment: Deployment): PlacementSettings;
   decisions: Pick<DecisionLog, 'add'>;
   scaleRules?: ScaleRules;
 }
@@ -23,7 +22,7 @@ export class Scaler {
   /** To be called at a steady pace. An instance too many is left to the planner, which ends it when it is idle. */
   look(deployment: Deployment, activity: Activity | undefined): void {
     if (!activity || deployment.unloading || !deployment.members.some(isReady)) return;
-    const { minInstances, maxInstances } = this.options.settingsOf(deployment.record);
+    const { minInstances, maxInstances } = this.options.settingsOf(deployment);
     const instances = countLive(deployment);
     const { oldestWaitMs, busyNs } = activity;
     const sample = { nowMs: performance.now(), instances, minInstances, maxInstances, oldestWaitMs, busyNs };

@@ -6,9 +6,8 @@ import { Ledger } from '../device/ledger.ts';
 import type { PlacementSettings } from '../device/placement-settings.ts';
 import type { PlacementDevice, Plan, RunningInstance, Target, Wish, World } from '../device/placement-types.ts';
 import { plan } from '../device/placement.ts';
-import type { VersionRecord } from '../types.ts';
+import type { Activity } from './activity.ts';
 import { batchOf, type Deployment, isFailed, isLive, type Member } from './deployment.ts';
-import type { Activity } from './lane.ts';
 import type { Runtime, Way, WayBook, Ways } from './ways.ts';
 
 /** Guess for a version that was never loaded. */
@@ -19,7 +18,7 @@ const useHalfLifeMs = 30 * 60_000;
 export interface StandingOptions {
   devices(): Device[];
   ways: WayBook;
-  settingsOf(record: VersionRecord): PlacementSettings;
+  settingsOf(deployment: Deployment): PlacementSettings;
   /** Bytes to keep free on a device. */
   reserveOf(device: Device): number;
   activity(): Map<string, Activity>;
@@ -55,8 +54,9 @@ export class Standing {
     const nowMs = Date.now();
     const all = [...deployments];
     this.countUses(all, activity, nowMs);
-    return all.flatMap(({ key, record, members }) => {
-      const settings = this.options.settingsOf(record);
+    return all.flatMap((deployment) => {
+      const { key, members } = deployment;
+      const settings = this.options.settingsOf(deployment);
       const usesPerSecond = this.uses.usesPerSecond(key, nowMs);
       return members.filter(isLive).map((member) => viewMember(member, settings, activity, usesPerSecond));
     });
@@ -81,7 +81,7 @@ export class Standing {
       nowMs,
       devices: devices.map((device) => viewDevice(device, this.ledger)),
       running: isIdle ? running.map((instance) => ({ ...instance, leases: 0 })) : running,
-      footprints: [...ways.values()].flatMap((each) => each.map(({ footprint }) => footprint)),
+      footprints: [...ways].flatMap(([{ key }, each]) => each.map(({ footprint }) => ({ ...footprint, version: key }))),
     };
     const wishes = wanted.map((each) =>
       wishOf(each, this.settingsOf(each, instead), ways.get(each)!, devices, nowMs, counts.get(each)),
@@ -90,7 +90,7 @@ export class Standing {
   }
 
   private settingsOf(deployment: Deployment, instead?: Instead): PlacementSettings {
-    return instead?.deployment === deployment ? instead.settings : this.options.settingsOf(deployment.record);
+    return instead?.deployment === deployment ? instead.settings : this.options.settingsOf(deployment);
   }
 
   private countUses(deployments: readonly Deployment[], activity: Map<string, Activity>, nowMs: number): void {

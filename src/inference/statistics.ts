@@ -23,6 +23,50 @@ export function emptyStatistics(model: string, version: number): VersionStatisti
   };
 }
 
+/** Adds up what belongs to the same name and version: one version may have several deployments. */
+export function mergeStatistics(all: readonly VersionStatistics[]): VersionStatistics[] {
+  const merged = new Map<string, VersionStatistics>();
+  for (const each of all) {
+    const key = `${each.model}:${each.version}`;
+    const known = merged.get(key);
+    merged.set(key, known ? sum(known, each) : each);
+  }
+  return [...merged.values()];
+}
+
+function sum(a: VersionStatistics, b: VersionStatistics): VersionStatistics {
+  const batches = new Map(a.batches.map((batch) => [batch.batchSize, batch]));
+  for (const batch of b.batches) {
+    const known = batches.get(batch.batchSize);
+    batches.set(
+      batch.batchSize,
+      known ? { batchSize: batch.batchSize, ...plusEach(computeStages, known, batch) } : batch,
+    );
+  }
+  const histogram = (stage: keyof VersionStatistics['histograms']) => ({
+    counts: a.histograms[stage].counts.map((count, i) => count + b.histograms[stage].counts[i]!),
+    sum: a.histograms[stage].sum + b.histograms[stage].sum,
+  });
+  return {
+    model: a.model,
+    version: a.version,
+    lastInferenceMs: Math.max(a.lastInferenceMs, b.lastInferenceMs),
+    inferenceCount: a.inferenceCount + b.inferenceCount,
+    executionCount: a.executionCount + b.executionCount,
+    pending: a.pending + b.pending,
+    ...plusEach(['success', 'fail', 'queue', ...computeStages], a, b),
+    batches: [...batches.values()].sort((left, right) => left.batchSize - right.batchSize),
+    histograms: { request: histogram('request'), queue: histogram('queue'), compute: histogram('compute') },
+  };
+}
+
+const computeStages = ['computeInput', 'computeInfer', 'computeOutput'] as const;
+
+function plusEach<K extends string>(stages: readonly K[], a: Record<K, DurationStat>, b: Record<K, DurationStat>) {
+  const plus = (stage: K): DurationStat => ({ count: a[stage].count + b[stage].count, ns: a[stage].ns + b[stage].ns });
+  return Object.fromEntries(stages.map((stage) => [stage, plus(stage)])) as Record<K, DurationStat>;
+}
+
 /** One run of the model. @param rows size of its batch dimension */
 export function countExecution(
   stats: VersionStatistics,

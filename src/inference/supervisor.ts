@@ -7,23 +7,14 @@ import type { DecisionLog } from '../device/decisions.ts';
 import { AppError, messageOf } from '../error.ts';
 import { log } from '../log.ts';
 import type { VersionRecord } from '../types.ts';
-import {
-  type Deployment,
-  isLive,
-  keyOf,
-  openDeployment,
-  routeOf,
-  startCount,
-  stateOf,
-  toRoute,
-  untilUp,
-} from './deployment.ts';
+import { type Deployment, isLive, keyOf, openDeployment, startCount, stateOf, untilUp } from './deployment.ts';
 import { Fleet, type FleetOptions } from './fleet.ts';
 import { statusOf } from './instance-status.ts';
 import type { InstanceState } from './instance.ts';
-import { notReady } from './lane.ts';
 import type { ModelControl } from './plane.ts';
-import type { ModelRoute, RoutingTable } from './routing.ts';
+import { type EndpointPlan, Released } from './released.ts';
+import type { RoutingTable } from './routing.ts';
+import { makeTable } from './table.ts';
 
 /** The part of the registry that the supervisor needs. */
 export interface VersionSource {
@@ -44,10 +35,12 @@ export interface SupervisorOptions extends Omit<FleetOptions, 'released' | 'deci
   /** Longest that a request waits for an instance when its version has none. */
   coldWaitMs: number;
   publish(table: RoutingTable): void;
-  /** Resolves when no data plane has work for the version any more. */
-  drained(name: string, version: number): Promise<void>;
+  /** Resolves when no data plane has work for the deployment any more. */
+  drained(key: string): Promise<void>;
   /** Resolves when no data plane has the instance at this address compute anything any more. */
-  released(name: string, version: number, address: string): Promise<void>;
+  released(key: string, address: string): Promise<void>;
+  /** What endpoints serve; none if absent. */
+  endpoints?(): EndpointPlan[];
 }
 
 export interface InstanceStatus {
@@ -75,6 +68,7 @@ const tickMs = 1000;
 
 export class Supervisor implements ModelControl {
   readonly fleet: Fleet;
+  readonly released: Released;
   private readonly deployments = new Map<string, Deployment>();
   /** One change at a time for each model. */
   private readonly turns = new Map<string, Promise<unknown>>();
@@ -89,9 +83,16 @@ export class Supervisor implements ModelControl {
     this.fleet = new Fleet({
       ...options,
       released: async ({ deployment, instance }) => {
-        const { model, version } = deployment.record;
-        if (instance) await options.released(model, version, instance.address.id);
+        if (instance) await options.released(deployment.key, instance.address.id);
       },
+    });
+    this.released = new Released({
+      fleet: this.fleet,
+      coldWaitMs: options.coldWaitMs,
+      getVersion: (name, version) => options.source.getVersion(name, version),
+      layOut: (record, own) => this.layOut(record, own),
+      takeDown: (deployment, reason) => this.end(deployment, reason),
+      publish: () => this.publish(),
     });
     this.ticker = setInterval(() => this.tick(), tickMs);
     this.ticker.unref();
@@ -149,13 +150,12 @@ export class Supervisor implements ModelControl {
   }
 
   /** Starts an instance of a version that has none, once however many ask. @throws AppError unavailable */
-  wake(name: string, version: number): Promise<void> {
-    const key = keyOf({ model: name, version });
+  wake(key: string): Promise<void> {
     const known = this.waking.get(key);
     if (known) return known;
-    const deployment = this.deployments.get(key);
+    const deployment = this.deployments.get(key) ?? this.released.findByKey(key);
     if (!deployment || deployment.unloading) {
-      return Promise.reject(new AppError('unavailable', notReady({ model: name, version })));
+      return Promise.reject(new AppError('unavailable', `Request for model '${key}' is not at ready state`));
     }
     const started = this.startCold(deployment).finally(() => this.waking.delete(key));
     this.waking.set(key, started);
@@ -194,11 +194,11 @@ export class Supervisor implements ModelControl {
 
   /** Those that are loaded, with or without an instance. */
   standing(): Deployment[] {
-    return [...this.deployments.values()];
+    return [...this.deployments.values(), ...this.released.deployments()];
   }
 
   startCount(deployment: Deployment): number {
-    return startCount(deployment, this.options.settingsOf(deployment.record));
+    return startCount(deployment, this.options.settingsOf(deployment));
   }
 
   /** Fits the instances of a model's loaded versions to settings that were changed. What finds no room stays as it is. */
@@ -207,7 +207,7 @@ export class Supervisor implements ModelControl {
     for (const deployment of this.deployments.values()) {
       if (deployment.record.model !== name || deployment.unloading) continue;
       deployment.wanted = this.startCount(deployment);
-      const { minInstances } = this.options.settingsOf(deployment.record);
+      const { minInstances } = this.options.settingsOf(deployment);
       const needed = deployment.members.length > 0 ? deployment.wanted : minInstances;
       this.fleet.forgive(deployment);
       if (needed > 0) counts.set(deployment, needed);
@@ -233,21 +233,15 @@ export class Supervisor implements ModelControl {
 
   /** Publishes the routing table as it is now. */
   publish(): void {
-    const table: RoutingTable = new Map();
-    for (const { name, versions, current } of this.options.source.listModels()) {
-      const model: ModelRoute = { name, current, existing: versions, versions: new Map() };
-      for (const version of versions) {
-        const key = keyOf({ model: name, version });
-        const deployment = this.deployments.get(key);
-        if (deployment) model.versions.set(version, toRoute(deployment));
-        else if (this.restoring.has(key)) {
-          const record = this.options.source.getVersion(name, version);
-          const reason = 'The server has just started.';
-          model.versions.set(version, { ...routeOf(record), state: 'starting', reason });
-        }
-      }
-      table.set(name, model);
-    }
+    const { source, endpoints } = this.options;
+    const table = makeTable({
+      models: source.listModels(),
+      deployments: this.deployments,
+      restoring: this.restoring,
+      endpoints: endpoints?.() ?? [],
+      findReleased: (id) => this.released.find(id),
+      getVersion: (name, version) => source.getVersion(name, version),
+    });
     this.options.publish(table);
   }
 
@@ -290,14 +284,19 @@ export class Supervisor implements ModelControl {
     const record = this.options.source.getVersion(name, version);
     const known = this.deployments.get(keyOf(record));
     if (known) return known;
-    const folder = join(this.options.folder, `${name}-${version}-${this.nextFolder++}`);
+    const deployment = await this.layOut(record);
+    this.deployments.set(deployment.key, deployment);
+    return deployment;
+  }
+
+  private async layOut(record: VersionRecord, own?: Pick<Deployment, 'key' | 'settings'>): Promise<Deployment> {
+    const folder = join(this.options.folder, `${record.model}-${record.version}-${this.nextFolder++}`);
     mkdirSync(folder, { recursive: true });
     const modelPath = await this.options.source.layOut(record, folder);
     if (this.stopping) throw new AppError('unavailable', 'The server is stopping.');
-    const deployment = openDeployment(record, folder, modelPath);
+    const deployment = openDeployment(record, folder, modelPath, own);
     deployment.wanted = this.startCount(deployment);
     deployment.watchers.add(() => this.stopping || this.publish());
-    this.deployments.set(deployment.key, deployment);
     this.fleet.add(deployment);
     return deployment;
   }
@@ -334,11 +333,11 @@ export class Supervisor implements ModelControl {
     this.makeCurrent(name, version);
     await this.takeDown(name, before);
     try {
-      await this.wake(name, version);
+      await this.wake(keyOf({ model: name, version }));
     } catch (error) {
       await this.open(name, before);
       this.makeCurrent(name, before);
-      await this.reportUp(this.wake(name, before), keyOf(old.record));
+      await this.reportUp(this.wake(keyOf(old.record)), keyOf(old.record));
       throw error;
     }
   }
@@ -357,22 +356,27 @@ export class Supervisor implements ModelControl {
 
   /** Lets a version finish what it has, then ends its processes. */
   private async takeDown(name: string, version: number): Promise<void> {
-    const { source, decisions } = this.options;
     const key = keyOf({ model: name, version });
     const deployment = this.deployments.get(key);
-    source.setLoaded(name, version, false);
+    this.options.source.setLoaded(name, version, false);
     if (deployment) {
-      // Requests may wait for its first instance.
-      await this.waking.get(key)?.catch(() => {});
-      deployment.unloading = true;
-      this.publish();
-      await Promise.race([this.options.drained(name, version), Bun.sleep(this.options.drainTimeoutMs)]);
-      await this.fleet.remove(deployment, 'it is unloaded');
+      await this.end(deployment, 'by request');
       this.deployments.delete(key);
-      decisions.add({ kind: 'unloaded', model: name, version, reason: 'by request' });
-      log('info', 'version unloaded', { model: name, version });
-      rmSync(deployment.folder, { recursive: true, force: true });
     }
     this.publish();
+  }
+
+  private async end(deployment: Deployment, reason: string): Promise<void> {
+    const { key, record } = deployment;
+    const { model, version } = record;
+    // Requests may wait for its first instance.
+    await this.waking.get(key)?.catch(() => {});
+    deployment.unloading = true;
+    this.publish();
+    await Promise.race([this.options.drained(key), Bun.sleep(this.options.drainTimeoutMs)]);
+    await this.fleet.remove(deployment, 'it is unloaded');
+    this.options.decisions.add({ kind: 'unloaded', model, version, reason });
+    log('info', 'version unloaded', { model, version, reason });
+    rmSync(deployment.folder, { recursive: true, force: true });
   }
 }

@@ -7,6 +7,8 @@ import { defaultServing, type TensorSpec } from '../../src/types.ts';
 
 const spec = (name: string): TensorSpec => ({ name, datatype: 'FP32', shape: [-1, 1] });
 const route: VersionRoute = {
+  key: 'm:1',
+  registered: 'm',
   model: 'm',
   version: 1,
   signature: { inputs: [spec('x')], outputs: ['a', 'b', 'a|b', 'b|a'].map(spec) },

@@ -151,13 +151,14 @@ export class Appliance {
     return JSON.parse(text) as T;
   }
 
-  /** Makes the first administrator, and a key with which programs on the network may call every model. */
+  /** Makes the first administrator, and a key with which programs on the network may call every model, released or not. */
   async openToPrograms(): Promise<string> {
     const { path } = await this.json<{ path: string }>('/api/v1/setup/link', {});
     const token = new URLSearchParams(path.split('?')[1]).get('token');
     await this.json('/api/v1/setup', { token, name: 'admin', password: 'correct horse battery staple' });
-    return (await this.command<{ text: string }>('keys', 'add', 'programs', '--owner', 'admin', '--allow', 'predict'))
-      .text;
+    return (
+      await this.command<{ text: string }>('keys', 'add', 'programs', '--owner', 'admin', '--allow', 'predict,manage')
+    ).text;
   }
 
   run(...args: string[]): Promise<Outcome> {

@@ -12,6 +12,7 @@ import { defaultPlacement, type PlacementSettings } from '../../src/device/place
 import type { ScaleRules } from '../../src/inference/autoscale.ts';
 import { Gateway } from '../../src/inference/gateway.ts';
 import type { LaneOptions } from '../../src/inference/lane.ts';
+import type { EndpointPlan } from '../../src/inference/released.ts';
 import { openRunFolder } from '../../src/inference/shared-memory.ts';
 import { Supervisor, type VersionSource } from '../../src/inference/supervisor.ts';
 import { createTrialStore } from '../../src/inference/trial-rows.ts';
@@ -49,6 +50,8 @@ export interface ServingOptions {
   measureAfterQuietMs?: number;
   /** Versions that were loaded when the server last ended, such as "m:1". */
   loaded?: string[];
+  /** What endpoints serve. */
+  endpoints?(): EndpointPlan[];
   /** Called after each decision. */
   onDecision?(decision: Omit<Decision, 'id' | 'at'>): void;
 }
@@ -104,7 +107,7 @@ export async function openServing(models: Record<string, GivenVersion[]>, option
     runTimeoutMs: options.runTimeoutMs ?? 60_000,
     onHung: (id) => supervisor.killInstance(id, 'hung'),
     coldWaitMs: options.coldWaitMs ?? 30_000,
-    onWanted: (name, version) => supervisor.wake(name, version),
+    onWanted: (key) => supervisor.wake(key),
   };
   const gateway = new Gateway(laneOptions);
   const supervisor = new Supervisor({
@@ -124,11 +127,12 @@ export async function openServing(models: Record<string, GivenVersion[]>, option
       tryProvider: (request, visible) => runChild('try-provider', request, childLimits(visible)),
       measure: (request, visible) => runChild('footprint', request, childLimits(visible)),
     }),
-    settingsOf: ({ model, manifest }) => ({
-      ...defaultPlacement,
-      maxInstances: Math.max(1, manifest.serving.instances),
-      ...options.placement?.[model],
-    }),
+    settingsOf: ({ record: { model, manifest }, settings }) =>
+      settings ?? {
+        ...defaultPlacement,
+        maxInstances: Math.max(1, manifest.serving.instances),
+        ...options.placement?.[model],
+      },
     reserveOf: () => 0,
     decisions,
     searchPath: [],
@@ -136,8 +140,9 @@ export async function openServing(models: Record<string, GivenVersion[]>, option
     measureAfterQuietMs: options.measureAfterQuietMs,
     activity: () => gateway.activity(),
     publish: (table) => gateway.apply(table),
-    drained: (name, version) => gateway.drained(name, version),
-    released: (name, version, address) => gateway.released(name, version, address),
+    drained: (key) => gateway.drained(key),
+    released: (key, address) => gateway.released(key, address),
+    endpoints: options.endpoints,
   });
   supervisor.publish();
   return {

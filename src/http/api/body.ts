@@ -7,6 +7,8 @@ export interface BodyLimits {
   maxJsonBytes: number;
   /** Of a compressed body once it is inflated. */
   maxInflatedBytes: number;
+  /** Who may call versions that no release has made live. */
+  unreleased?: 'owners' | 'everyone';
 }
 
 /** @returns what Content-Length announces; undefined for a chunked body */

@@ -2,6 +2,7 @@
 // other inference; what the task does with the input is the task room's affair.
 import { Elysia } from 'elysia';
 
+import { requireAction } from '../../access/actor.ts';
 import { AppError } from '../../error.ts';
 import type { VersionRoute } from '../../inference/routing.ts';
 import { inputOfJson, taskInputOf } from '../../task/input.ts';
@@ -67,14 +68,14 @@ function describePredict(id: string, summary: string) {
   });
 }
 
-function createPredict({ control, limits }: ApiContext) {
+function createPredict({ control, limits, asker }: ApiContext) {
   const { plane, registry } = control;
   // A route object stands for one loaded version, so that the database is asked once and not for each request.
   const manifests = new WeakMap<VersionRoute, Manifest>();
   const manifestOf = (route: VersionRoute) => {
     const known = manifests.get(route);
     if (known) return known;
-    const { manifest } = registry.getVersion(route.model, route.version);
+    const { manifest } = registry.getVersion(route.registered, route.version);
     manifests.set(route, manifest);
     return manifest;
   };
@@ -82,8 +83,11 @@ function createPredict({ control, limits }: ApiContext) {
   return async (request: Request, name: string, version?: number) => {
     // Nobody should have to send a picture to hear that the name is wrong.
     plane.getModel(name);
+    if (limits.unreleased !== 'everyone' && !plane.isReleased(name, version)) {
+      requireAction(asker(request).actor, 'model.try', name);
+    }
     const body = await readBytes(request, limits);
-    const route = plane.getRoute(name, version);
+    const route = plane.choose(name, version, (header) => request.headers.get(header));
     // Preparing a picture takes a while: the version must not be unloaded meanwhile.
     const release = plane.hold(route);
     try {
@@ -99,8 +103,10 @@ function createPredict({ control, limits }: ApiContext) {
     const startedMs = performance.now();
     let queueNs = 0;
     let computeNs = 0;
+    let answered = route;
     const compute: Compute = (inputs, outputs) =>
-      plane.infer(route, { inputs, outputs, signal: request.signal }, (computed, times) => {
+      plane.infer(route, { inputs, outputs, signal: request.signal }, (computed, times, served) => {
+        answered = served ?? answered;
         queueNs += times.queueNs;
         computeNs += times.computeInferNs;
         return computed.map((tensor) => ({ ...tensor, bytes: tensor.bytes.slice() }));
@@ -108,8 +114,8 @@ function createPredict({ control, limits }: ApiContext) {
     const result = await predict(manifest, route.signature, input, compute);
     const totalMs = performance.now() - startedMs;
     return {
-      model: route.model,
-      version: route.version,
+      model: answered.model,
+      version: answered.version,
       ...result,
       timings: { queueMs: rounded(queueNs / 1e6), computeMs: rounded(computeNs / 1e6), totalMs: rounded(totalMs) },
     };

@@ -12,6 +12,8 @@ export interface V2Limits {
   maxInflatedBytes: number;
   /** Of one tensor that is written in JSON, either way, in binary form; as much as the JSON part if absent. */
   maxJsonTensorBytes?: number;
+  /** Who may call versions that no release has made live. */
+  unreleased?: 'owners' | 'everyone';
 }
 
 export interface RequestBody {

@@ -23,8 +23,12 @@ interface Route {
   method: 'GET' | 'POST';
   /** Absent: open to everybody. */
   action?: Action;
+  /** Computes something: what was not released is for those who may try. */
+  isCall?: boolean;
   /** That the action is about. */
   model?: string;
+  /** As it stands in the path. */
+  version?: string;
   answer: (request: Request, path: string) => Response | Promise<Response>;
 }
 
@@ -55,16 +59,23 @@ export function createV2(plane: DataPlane, control: ModelControl, limits: V2Limi
     }
   };
   return (request, pathname, allow) => {
+    const allowCall = (model: string, version: string | undefined) => {
+      const isFree =
+        limits.unreleased === 'everyone' ||
+        plane.isReleased(model, version === undefined ? undefined : Number(version));
+      allow(isFree ? 'model.predict' : 'model.try', model);
+    };
     if (!pathname.startsWith('/v2') || (pathname.length > 3 && pathname[3] !== '/')) return undefined;
     try {
       const target = request.method === 'POST' ? inferencePath.exec(pathname) : null;
       if (target) {
-        allow('model.predict', target[1]);
+        allowCall(target[1]!, target[2]);
         return infer(plane, limits, request, pathname, target[1]!, target[2]);
       }
       const route = find(pathname);
       if (!route) return refuse(404, 'Not Found');
-      if (route.action) allow(route.action, route.model);
+      if (route.isCall) allowCall(route.model!, route.version);
+      else if (route.action) allow(route.action, route.model);
       const method = request.method === 'HEAD' ? 'GET' : request.method;
       if (method !== route.method) {
         return refuse(405, 'Method Not Allowed', { allow: route.method === 'GET' ? 'GET, HEAD' : 'POST' });
@@ -106,8 +117,9 @@ function findModel(plane: DataPlane, limits: V2Limits, segments: string[]): Rout
     case 'infer':
       return {
         ...post((request, path) => infer(plane, limits, request, path, model, versionText)),
-        action: 'model.predict',
+        isCall: true,
         model,
+        version: versionText,
       };
     case undefined:
       return describing(() => Response.json(describeModel(plane.getModel(model), plane.getRoute(model, version()))));
@@ -185,7 +197,7 @@ async function infer(
     const bytes = await readBytes(request, limits);
     const { json, binary } = splitBody(bytes, headers.get(jsonLengthHeader), limits.maxJsonBytes);
     // After it: the version that answers may have changed meanwhile. From here to infer nothing waits.
-    const route = plane.getRoute(model, version);
+    const route = plane.choose(model, version, (name) => headers.get(name));
     const decoded =
       json === undefined ? decodeRawRequest(route, binary) : decodeRequest(model, json, binary, maxTensorBytes);
     const call = {
@@ -195,7 +207,9 @@ async function infer(
       timeoutUs: decoded.timeoutUs,
       signal: request.signal,
     };
-    const body = await plane.infer(route, call, (outputs) => encodeResponse(route, decoded, outputs, maxTensorBytes));
+    const body = await plane.infer(route, call, (outputs, _times, served = route) =>
+      encodeResponse(served, decoded, outputs, maxTensorBytes),
+    );
     const accept = headers.get('accept-encoding');
     return accept === null ? plainResponse(body) : await negotiatedResponse(body, accept);
   } catch (error) {

@@ -191,7 +191,7 @@ describe('the programs on the page call the model', () => {
   };
   let key: string;
   beforeAll(async () => {
-    const fields = { name: 'programs', 'actions.predict': 'on' };
+    const fields = { name: 'programs', 'actions.predict': 'on', 'actions.manage': 'on' };
     const { text } = await box.administrator.post('/admin/keys', fields);
     key = /am_\w+_[\w-]+/.exec(text)![0];
   });

@@ -62,8 +62,12 @@ test.each(Object.keys(models))('the suggested request is one that %s answers', a
     if (!Array.isArray(input.data)) input.data = new Array(count).fill(input.data.fill);
   }
   const headers = { 'content-type': 'application/json' };
-  const answer = await box.as('viewer').fetch(action, { method: 'POST', headers, body: JSON.stringify(request) });
+  const ask = (role: 'owner' | 'viewer') =>
+    box.as(role).fetch(action, { method: 'POST', headers, body: JSON.stringify(request) });
+  const answer = await ask('owner');
   expect([answer.status, answer.status === 200 ? '' : await answer.text()]).toEqual([200, '']);
+  // Nothing of it was released.
+  expect((await ask('viewer')).status).toBe(403);
 });
 
 test('a type that JSON does not have is said, not offered', async () => {

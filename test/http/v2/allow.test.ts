@@ -8,7 +8,10 @@ import { createV2 } from '../../../src/http/v2/routes.ts';
 import type { DataPlane, ModelControl } from '../../../src/inference/plane.ts';
 
 const limits = { maxBodyBytes: 1, maxJsonBytes: 1, maxInflatedBytes: 1 };
-const handle = createV2({ table: new Map() } as DataPlane, {} as ModelControl, limits);
+/** Version 1 of 'm' was released, and nothing else. */
+const isReleased = (name: string, version = 1) => name === 'm' && version === 1;
+const plane = { table: new Map(), isReleased } as unknown as DataPlane;
+const handle = createV2(plane, {} as ModelControl, limits);
 
 /** What is asked before anything is done: everything is refused. */
 function needOf(path: string, method: 'GET' | 'POST'): unknown {
@@ -25,6 +28,8 @@ const needs: [string, 'GET' | 'POST', Action | undefined, string?][] = [
   ['/v2/models/m', 'GET', 'model.describe', 'm'],
   ['/v2/models/m/infer', 'POST', 'model.predict', 'm'],
   ['/v2/models/m/versions/1/infer', 'POST', 'model.predict', 'm'],
+  ['/v2/models/m/versions/2/infer', 'POST', 'model.try', 'm'],
+  ['/v2/models/n/infer', 'POST', 'model.try', 'n'],
   ['/v2/models/m/versions/1', 'GET', 'model.describe', 'm'],
   ['/v2/models/m/stats', 'GET', 'model.describe', 'm'],
   ['/v2/models/stats', 'GET', 'metrics.read'],
@@ -62,4 +67,15 @@ test('a link leads nowhere but to this server after a form', () => {
   ]) {
     expect(ownPath(text, '/admin')).toBe('/admin');
   }
+});
+
+test('where everybody may try, no path asks for more than to predict', () => {
+  const open = createV2(plane, {} as ModelControl, { ...limits, unreleased: 'everyone' });
+  let asked: Action | undefined;
+  const note = (action: Action) => {
+    asked = action;
+    throw new AppError('forbidden', 'No.');
+  };
+  void open(new Request('http://box/', { method: 'POST' }), '/v2/models/n/infer', note);
+  expect(asked).toBe('model.predict');
 });

@@ -37,8 +37,10 @@ export class DirectPlane implements DataPlane {
     const session = openSession(path, { threads: 1, nativeFolder });
     const version = options.version ?? 1;
     const route: VersionRoute = {
+      key: `${model}:${version}`,
       model,
       version,
+      registered: model,
       signature: session.signature,
       serving: { ...defaultServing, maxBatchSize: options.maxBatchSize ?? 0 },
       labels: options.labels,
@@ -83,6 +85,14 @@ export class DirectPlane implements DataPlane {
     const route = model.versions.get(version ?? model.current ?? 0);
     if (route?.state === 'ready' || route?.state === 'starting') return route;
     throw new AppError('unavailable', `Request for model '${name}' version ${version ?? 'any'} is not at ready state`);
+  }
+
+  isReleased(): boolean {
+    return true;
+  }
+
+  choose(name: string, version?: number): VersionRoute {
+    return this.getRoute(name, version);
   }
 
   hold(): () => void {

@@ -1,0 +1,100 @@
+// The routing table, made from what there is: models with their loaded versions, and endpoints with what they serve.
+import type { VersionRecord } from '../types.ts';
+import { type Deployment, keyOf, routeOf, toRoute } from './deployment.ts';
+import { type EndpointPlan, keyOfRelease, type ReleasedVersion } from './released.ts';
+import type { ModelRoute, RoutingTable, Traffic, VersionRoute } from './routing.ts';
+
+export interface TableParts {
+  models: readonly { name: string; versions: number[]; current: number | null }[];
+  /** Loaded to be tried, by "model:version". */
+  deployments: ReadonlyMap<string, Deployment>;
+  /** Keys of those that will be there in a moment. */
+  restoring: ReadonlySet<string>;
+  endpoints: readonly EndpointPlan[];
+  findReleased(id: number): Deployment | undefined;
+  /** @throws AppError not_found */
+  getVersion(model: string, version: number): VersionRecord;
+}
+
+const justStarted = 'The server has just started.';
+
+export function makeTable(parts: TableParts): RoutingTable {
+  const table: RoutingTable = new Map();
+  for (const model of parts.models) table.set(model.name, modelRoute(model, parts));
+  for (const endpoint of parts.endpoints) {
+    const { name } = endpoint;
+    table.set(name, withTraffic(table.get(name) ?? emptyRoute(name), trafficOf(endpoint, parts)));
+  }
+  return table;
+}
+
+function modelRoute({ name, versions, current }: TableParts['models'][number], parts: TableParts): ModelRoute {
+  const model: ModelRoute = { ...emptyRoute(name), current, existing: versions };
+  for (const version of versions) {
+    const key = keyOf({ model: name, version });
+    const deployment = parts.deployments.get(key);
+    if (deployment) model.versions.set(version, toRoute(deployment));
+    else if (parts.restoring.has(key)) {
+      const route = routeOf(parts.getVersion(name, version), key);
+      model.versions.set(version, { ...route, state: 'starting', reason: justStarted });
+    }
+  }
+  return model;
+}
+
+function emptyRoute(name: string): ModelRoute {
+  return { name, current: null, existing: [], versions: new Map() };
+}
+
+/** What the endpoint serves goes before what is there to be tried under the same name. */
+function withTraffic(model: ModelRoute, traffic: Traffic): ModelRoute {
+  const versions = new Map(model.versions);
+  // Backwards, so that of two releases of one version the stable one is named.
+  for (const { route } of traffic.shares.toReversed()) versions.set(route.version, route);
+  const served = traffic.shares.map(({ route }) => route.version);
+  const existing = [...new Set([...model.existing, ...served])].sort((a, b) => a - b);
+  return { ...model, current: served[0] ?? null, existing, versions, traffic };
+}
+
+function trafficOf(plan: EndpointPlan, parts: TableParts): Traffic {
+  const { environment, stickyHeader, ratePerSecond } = plan;
+  const [stable] = plan.shares;
+  const routeFor = (release: ReleasedVersion, own: Partial<VersionRoute> = {}) =>
+    releasedRoute(plan, release, own, parts);
+  const shadow = plan.shadow && { key: keyOfRelease(plan.shadow.release), share: plan.shadow.share };
+  const shares = plan.shares.map(({ release, share }, i) => ({
+    share,
+    route: routeFor(release, i === 0 ? { ...(shadow && { shadow }) } : { fallback: keyOfRelease(stable!.release) }),
+  }));
+  const standby = [...(plan.shadow ? [plan.shadow.release] : []), ...plan.standby].map((release) => routeFor(release));
+  return {
+    environment,
+    shares,
+    standby,
+    ...(stickyHeader !== undefined && { stickyHeader }),
+    ...(ratePerSecond !== undefined && { ratePerSecond }),
+  };
+}
+
+function releasedRoute(
+  { name, watch }: EndpointPlan,
+  release: ReleasedVersion,
+  own: Partial<VersionRoute>,
+  { findReleased, getVersion }: TableParts,
+): VersionRoute {
+  const deployment = findReleased(release.id);
+  const route: VersionRoute = deployment
+    ? toRoute(deployment)
+    : {
+        ...routeOf(getVersion(release.model, release.version), keyOfRelease(release)),
+        state: 'starting',
+        reason: justStarted,
+      };
+  return {
+    ...route,
+    model: name,
+    timeoutMs: release.inferenceTimeoutMs,
+    ...(watch !== undefined && { watch }),
+    ...own,
+  };
+}
