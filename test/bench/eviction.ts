@@ -5,6 +5,7 @@ import { createUseTracker, evictionLoss } from '../../src/device/eviction.ts';
 import { Ledger } from '../../src/device/ledger.ts';
 import type { PlacementDevice, RunningInstance, Target, World } from '../../src/device/placement-types.ts';
 import { plan } from '../../src/device/placement.ts';
+import { randomFrom } from '../support/random.ts';
 
 export interface EvictionOptions {
   /** One workload each; shares are averaged over them. */
@@ -74,17 +75,6 @@ interface Workload {
   calls: Int32Array;
   /** Time of each call at one call a second on average. */
   atMs: Float64Array;
-}
-
-/** Mulberry32: uniform in 0…1, the same numbers for the same seed everywhere. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 /** Independent calls with Zipf popularity and exponential gaps; sizes are uniform and independent of popularity. */
