@@ -36,6 +36,19 @@ const rows: Record<string, Row> = {
   evict_hit_vs_belady_worst: { label: '  the worst of the workloads', unit: '×' },
   evict_hit_vs_lru: { label: '  against plain LRU', unit: '×' },
   oversold: { label: '  times that a device was oversold', unit: '', goal: '0' },
+  guard_false_alarm_rate: { label: 'Rollout guard, simulated: good versions taken back', unit: '', goal: '≤ 0.01' },
+  guard_false_alarm_rate_unsuited_sample: { label: '  with the latest latencies in place of a sample', unit: '' },
+  guard_caught_share: { label: '  bad versions caught, least of all faults', unit: '', goal: '1' },
+  guard_requests_to_catch_crash: { label: '  requests until a crash at the 50th is caught', unit: '' },
+  guard_requests_to_catch_crash_worst: { label: '    the most', unit: '' },
+  guard_requests_to_catch_slow: { label: '  requests until one three times as slow is caught', unit: '' },
+  guard_requests_to_catch_slow_worst: { label: '    the most', unit: '' },
+  guard_requests_to_catch_nan: { label: '  requests until NaN in all answers is caught', unit: '' },
+  guard_requests_to_catch_nan_worst: { label: '    the most', unit: '' },
+  guard_requests_to_catch_nan_tenth: { label: '  requests until NaN in a tenth of the answers is caught', unit: '' },
+  guard_requests_to_catch_nan_tenth_worst: { label: '    the most', unit: '' },
+  guard_requests_to_catch_errors: { label: '  requests until 5 % errors are caught', unit: '' },
+  guard_requests_to_catch_errors_worst: { label: '    the most', unit: '' },
 };
 
 function digits(value: number): string {
@@ -56,8 +69,10 @@ const { values: flags, positionals } = parseArgs({
   options: { json: { type: 'boolean' }, quick: { type: 'boolean' } },
   allowPositionals: true,
 });
+/** Parts that need nothing but Bun. */
+const simulated = ['eviction', 'guard'];
 const unknown = positionals.find((name) => !(name in parts));
-const needsWrk = positionals.some((name) => name !== 'eviction') || positionals.length === 0;
+const needsWrk = positionals.some((name) => !simulated.includes(name)) || positionals.length === 0;
 if (unknown !== undefined || (needsWrk && Bun.which('wrk') === null)) {
   const reason = unknown === undefined ? 'needs wrk: apt-get install wrk' : `no part is called ${unknown}`;
   console.error(`bench: ${reason}; parts are ${Object.keys(parts).join(', ')}`);

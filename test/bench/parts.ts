@@ -7,6 +7,7 @@ import { Appliance, sharedData, unpack } from '../smoke/appliance.ts';
 import { binaryBody } from '../smoke/oip.ts';
 import { smallCnn } from '../support/graphs.ts';
 import { run as runEviction } from './eviction.ts';
+import { run as runGuard } from './guard.ts';
 import { median, residentMb, runBare, runWrk, startPlainPeer, takeTurns } from './measure.ts';
 
 export interface Effort {
@@ -176,10 +177,16 @@ async function eviction(): Promise<Numbers> {
   return { ...runEviction() };
 }
 
+/** Simulated rollouts; the effort does not change what is simulated. */
+async function guard(): Promise<Numbers> {
+  return runGuard();
+}
+
 export const parts: Record<string, (effort: Effort) => Promise<Numbers>> = {
   json,
   compute,
   batching,
   footprint,
   eviction,
+  guard,
 };
