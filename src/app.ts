@@ -33,7 +33,8 @@ import { prepareNative } from './native.ts';
 import { createInstanceControl, createPlacementControl, createPlacing, type Placing } from './placing.ts';
 import type { ImportRequest, Inspect, Registry } from './registry/registry.ts';
 import { openRegistry } from './registry/store.ts';
-import { openReleases } from './release/releases.ts';
+import type { Releases } from './release/releases.ts';
+import { createReleases } from './releasing.ts';
 import { openTls } from './tls.ts';
 import type { VersionRecord } from './types.ts';
 import { runtimeVersion, version } from './version.ts';
@@ -111,7 +112,9 @@ export async function openAppliance(
     publish: (table) => gateway.apply(table),
     drained: (key) => gateway.drained(key),
     released: (key, address) => gateway.released(key, address),
+    endpoints: () => releases.rollouts.plans(),
   });
+  const releases = createReleases({ config, db, registry, access, gateway, supervisor, placing });
 
   // Known once it listens; with port 0 the system chooses.
   let url = `http://${config.listen}`;
@@ -125,6 +128,7 @@ export async function openAppliance(
     gateway,
     supervisor,
     placing,
+    releases,
     traffic,
     stopping: stopping.signal,
     watch: () => watch,
@@ -142,7 +146,7 @@ export async function openAppliance(
   });
   const listeners = listen(config, server.fetch, tls);
   url = listeners.url;
-  const restored = supervisor.restore();
+  const restored = Promise.all([supervisor.restore(), releases.restore()]).then(() => {});
   // Last: a driver may take its time to answer.
   const watch = watchDevices({
     nvmlPath,
@@ -170,7 +174,7 @@ export async function openAppliance(
       await listeners.stop(true);
       watch.close();
       traffic.close();
-      await Promise.all([supervisor.stop(), placing.close()]);
+      await Promise.all([releases.close(), supervisor.stop(), placing.close()]);
       gateway.close();
       await registry.close();
       access.close();
@@ -254,6 +258,7 @@ interface ControlParts {
   gateway: Gateway;
   supervisor: Supervisor;
   placing: Placing;
+  releases: Releases;
   traffic: Traffic;
   stopping: AbortSignal;
   watch(): DeviceWatch;
@@ -262,6 +267,7 @@ interface ControlParts {
 
 function createControl(parts: ControlParts): Control {
   const { config, sources, registry, access, gateway, supervisor, placing, traffic, stopping, watch, url } = parts;
+  const { releases } = parts;
   const startedAt = new Date().toISOString();
 
   async function importModels(
@@ -271,6 +277,7 @@ function createControl(parts: ControlParts): Control {
   ): Promise<VersionRecord[]> {
     const versions = await registry.importVersions(request, onProgress);
     supervisor.publish();
+    for (const name of new Set(versions.map(({ model }) => model))) await releases.retain(name);
     if (!load) return versions;
     // Of several versions of a model only the last one is wanted.
     const newest = new Map(versions.map((record) => [record.model, record.version]));
@@ -298,12 +305,20 @@ function createControl(parts: ControlParts): Control {
         return registry.getVersion(name, versions.at(-1)!);
       },
     }),
-    release: openReleases(),
+    release: releases,
     importModels,
     load: (name, number) => supervisor.load(name, number),
     unload: (name, number) => supervisor.unload(name, number),
-    removeModel: (name) => supervisor.change(name, () => registry.removeModel(name)),
-    removeVersion: (name, number) => supervisor.change(name, () => registry.removeVersion(name, number)),
+    removeModel: (name) =>
+      supervisor.change(name, () => {
+        for (const number of registry.getModel(name).versions) releases.requireRemovable(name, number);
+        return registry.removeModel(name);
+      }),
+    removeVersion: (name, number) =>
+      supervisor.change(name, () => {
+        releases.requireRemovable(name, number);
+        return registry.removeVersion(name, number);
+      }),
     ...createInstanceControl(placing, supervisor),
     traffic,
     stopping,

@@ -55,6 +55,8 @@ export type Placing = Pick<
 > & {
   store: ReturnType<typeof createPlacementStore>;
   decisions: DecisionLog;
+  /** What was measured of a version on the best kind of device that it ran on. */
+  measured(record: VersionRecord): { footprintBytes?: number; runMs?: number };
   /** Ends trials and measurements; resolves when their processes are gone. */
   close(): Promise<void>;
 };
@@ -66,6 +68,7 @@ const gpuChildBytes = 2 ** 42;
 
 export function createPlacing({ config, db, native, watch, nvmlPath }: PlacingParts): Placing {
   const store = createPlacementStore(db);
+  const footprints = createFootprintStore(db);
   const devices = () => usableDevices(watch().devices(), config.webgpu);
   // One at a time: they would disturb each other's measurements, and what is served.
   const inTurn = limitTurns(1);
@@ -91,7 +94,7 @@ export function createPlacing({ config, db, native, watch, nvmlPath }: PlacingPa
     topology: () => watch().topology,
     ways: new WayBook({
       trials: createTrialStore(db),
-      footprints: createFootprintStore(db),
+      footprints,
       tryProvider: (request, visible) =>
         track(inTurn(() => runChild<ProviderTrial>('try-provider', request, childLimits(visible, true)))),
       measure: (request, visible) =>
@@ -103,6 +106,11 @@ export function createPlacing({ config, db, native, watch, nvmlPath }: PlacingPa
     decisions: createDecisionLog(db),
     searchPath: packOptions(config, runtimeVersion).searchPath ?? [],
     measureAfterQuietMs: 5000,
+    measured({ files, entry }) {
+      const rows = footprints.list(files.find(({ path }) => path === entry)?.sha256 ?? '');
+      const best = rows.find(({ provider }) => provider !== 'cpu') ?? rows[0];
+      return best ? { footprintBytes: best.bytes, runMs: best.runMs } : {};
+    },
     async close() {
       stopping.abort();
       await Promise.all(children);
@@ -174,19 +182,28 @@ export function createPlacementControl({ placing, supervisor, newest }: ControlP
     async preview(model, version, patch) {
       const deployment = supervisor.standingOf(model, version);
       const wanted = read(model, patch ?? {});
-      const { plan, ways } = await supervisor.fleet.preview(deployment, startCount(deployment, wanted), wanted);
-      return {
-        model,
-        version: deployment.record.version,
-        ways: ways.ways.map(({ footprint }) => viewFootprint(footprint)),
-        passedOver: ways.passedOver,
-        placements: plan.placements,
-        evictions: plan.evictions,
-        refusals: plan.refusals.filter(({ version: refused }) => refused === deployment.key),
-      };
+      return previewOf(supervisor, deployment, wanted);
     },
     overview: () => overview(supervisor.standing(), supervisor.fleet, placing),
     decisions: (filter) => decisions.list(filter),
+  };
+}
+
+/** What would happen if the version were started now with these settings. */
+export async function previewOf(
+  { fleet }: Pick<Supervisor, 'fleet'>,
+  deployment: Deployment,
+  settings: PlacementSettings,
+): Promise<PlacementPreview> {
+  const { plan, ways } = await fleet.preview(deployment, startCount(deployment, settings), settings);
+  return {
+    model: deployment.record.model,
+    version: deployment.record.version,
+    ways: ways.ways.map(({ footprint }) => viewFootprint(footprint)),
+    passedOver: ways.passedOver,
+    placements: plan.placements,
+    evictions: plan.evictions,
+    refusals: plan.refusals.filter(({ version }) => version === deployment.key),
   };
 }
 

@@ -20,6 +20,16 @@ export function parseListen(text: string): { hostname: string; port: number } {
   return { hostname: match[1].replace(/^\[|\]$/g, ''), port };
 }
 
+/** In lower case. */
+export function hostName(text: string): string {
+  const name = text
+    .trim()
+    .toLowerCase()
+    .replace(/^\*?\./, '');
+  if (/^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/.test(name)) return name;
+  throw new AppError('invalid', `'${text}' is not a domain`, 'Write it as models.corp.lan.');
+}
+
 export function filled(text: string): string {
   if (text === '') throw new AppError('invalid', 'must not be empty');
   return text;

@@ -8,6 +8,7 @@ import {
   filled,
   folders,
   gibibyte,
+  hostName,
   mebibyte,
   oneOf,
   parseListen,
@@ -44,6 +45,8 @@ export interface Config {
   /** These three: networks, separated by commas. */
   openTo: string;
   unreleased: 'owners' | 'everyone';
+  /** "" for none. */
+  endpointDomain: string;
   metricsTo: string;
   trustedProxies: string;
   tls: TlsMode;
@@ -179,6 +182,11 @@ export const settings: { [K in SettingName]: Setting<Config[K]> } = {
     fallback: 'owners',
     parse: oneOf(['owners', 'everyone'] as const),
     help: 'Who may call versions that no release has made live: owners, or everyone who may call models.',
+  },
+  endpointDomain: {
+    fallback: '',
+    parse: hostName,
+    help: 'Domain, e.g. models.corp.lan, below which every endpoint is reached by a host name of its own.',
   },
   metricsTo: {
     fallback: '',

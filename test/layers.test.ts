@@ -16,6 +16,7 @@ const layers: string[][] = [
   ['monitor', 'release', 'evaluate', 'train', 'convert'],
   ['http', 'cli'],
   ['placing', 'jobs', 'tls'],
+  ['releasing'],
   ['listen'],
   ['app'],
   ['serve'],

@@ -22,6 +22,8 @@ export interface FootprintRow {
 
 export interface FootprintStore {
   find(key: FootprintKey): FootprintRow | undefined;
+  /** All of a model, however it is run; by batch size. */
+  list(sha256: string): (Target & FootprintRow)[];
   /** Replaces an earlier measurement. */
   put(key: FootprintKey, row: FootprintRow): void;
 }
@@ -31,12 +33,17 @@ export function createFootprintStore(db: Database): FootprintStore {
     `SELECT bytes, host_bytes AS hostBytes, load_ms AS loadMs, run_ms AS runMs, measured_at AS measuredAt
      FROM footprints WHERE sha256 = $sha256 AND kind = $kind AND provider = $provider AND batch = $batch`,
   );
+  const all = db.query<Target & FootprintRow, { sha256: string }>(
+    `SELECT kind, provider, batch, bytes, host_bytes AS hostBytes, load_ms AS loadMs, run_ms AS runMs,
+     measured_at AS measuredAt FROM footprints WHERE sha256 = $sha256 ORDER BY batch`,
+  );
   const replace = db.query<undefined, Record<string, string | number>>(
     `INSERT OR REPLACE INTO footprints
      VALUES ($sha256, $kind, $provider, $batch, $bytes, $hostBytes, $loadMs, $runMs, $measuredAt)`,
   );
   return {
     find: ({ sha256, kind, provider, batch }) => select.get({ sha256, kind, provider, batch }) ?? undefined,
+    list: (sha256) => all.all({ sha256 }),
     put({ sha256, kind, provider, batch }, { bytes, hostBytes, loadMs, runMs, measuredAt }) {
       replace.run({ sha256, kind, provider, batch, bytes, hostBytes, loadMs, runMs, measuredAt });
     },

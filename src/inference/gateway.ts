@@ -82,9 +82,11 @@ export class Gateway implements DataPlane {
     let split = this.splitters.get(name);
     if (!split) this.splitters.set(name, (split = splitter()));
     const chosen = split(traffic, header);
-    if (chosen && mayAnswer(chosen)) return chosen;
     const stable = traffic.shares[0]?.route;
-    return stable && mayAnswer(stable) ? stable : this.getRoute(name);
+    if (!chosen || !stable || (chosen === stable && mayAnswer(stable))) return chosen ?? this.getRoute(name);
+    // Nobody waits for the one that is on trial.
+    if (chosen.state === 'ready' || chosen.state === 'cold') return chosen;
+    return mayAnswer(stable) ? stable : this.getRoute(name);
   }
 
   isReady(name: string, version?: number): boolean {
@@ -189,7 +191,7 @@ export class Gateway implements DataPlane {
     if (!lane) return;
     this.shadows.set(key, (this.shadows.get(key) ?? 0) + 1);
     setImmediate(() => {
-      submit(lane, { inputs, outputs }, (given) => agree(expected, given))
+      submit(lane, { inputs, outputs }, (given) => agree(expected, given, lane.route.labels !== undefined))
         .then((isSame) => lane.noted()?.countComparison(isSame))
         // Its own notes count the failure.
         .catch(() => {})

@@ -85,7 +85,9 @@ export class Lane {
   /** Takes over a newly published route. */
   update(route: VersionRoute): void {
     this.route = route;
-    if (route.watch !== this.notes?.id) this.notes = route.watch === undefined ? undefined : new Notes(route.watch);
+    const { watch } = route;
+    if (watch?.id !== this.notes?.id) this.notes = watch && new Notes(watch.id, watch.stretch);
+    if (watch) this.notes?.enter(watch.stretch);
     this.queue.setMaxBatchSize(route.serving.maxBatchSize);
     this.links.update(route.instances);
     if (route.state === 'cold' && this.queue.size > 0) this.wake();

@@ -1,7 +1,8 @@
-// What one deployment did since somebody began to compare it with another: counts, latest latencies, and how many
+// What one deployment did since somebody began to compare it with another: counts, a sample of latencies, and how many
 // answers held values that are not finite. Costs a request well below a microsecond, and nothing when nobody looks.
 import { AppError, type ErrorCode } from '../error.ts';
 import type { TensorData } from '../types.ts';
+import { createLatencySample } from './latency-sample.ts';
 
 /** The server or the model is to blame for these. */
 const faults: ReadonlySet<ErrorCode> = new Set(['overloaded', 'timeout', 'unavailable', 'model_failed', 'internal']);
@@ -18,10 +19,23 @@ export class Notes {
   /** Shadow answers compared with this one's, and those that differed. */
   compared = 0;
   disagreed = 0;
-  private readonly latencies = new Float32Array(mostLatencies);
-  private answers = 0;
+  /** Milliseconds, of the present stretch. */
+  readonly latencies = createLatencySample(mostLatencies, Math.random);
+  private stretch: string;
 
-  constructor(readonly id: string) {}
+  constructor(
+    readonly id: string,
+    stretch: string,
+  ) {
+    this.stretch = stretch;
+  }
+
+  /** Latencies are of one split of traffic: with another they begin anew. */
+  enter(stretch: string): void {
+    if (stretch === this.stretch) return;
+    this.stretch = stretch;
+    this.latencies.restart();
+  }
 
   inspect(outputs: readonly TensorData[]): void {
     this.inspected++;
@@ -30,7 +44,7 @@ export class Notes {
 
   answered(totalNs: number): void {
     this.requests++;
-    this.latencies[this.answers++ % mostLatencies] = totalNs / 1e6;
+    this.latencies.record(totalNs / 1e6);
   }
 
   failed(error: unknown): void {
@@ -41,11 +55,6 @@ export class Notes {
   countComparison(isSame: boolean): void {
     this.compared++;
     if (!isSame) this.disagreed++;
-  }
-
-  /** Of the last few thousand answers, in no order. */
-  latenciesMs(): Float32Array {
-    return this.latencies.slice(0, Math.min(this.answers, mostLatencies));
   }
 }
 

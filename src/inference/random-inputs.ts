@@ -47,7 +47,7 @@ export function runAll(session: Session, feeds: OrtTensors): OrtTensors {
 }
 
 /** Dimension 0 is the batch where it varies, and so is any that the model gives the same name. */
-function guessShape({ shape, dimNames = [] }: TensorSpec, { inputs }: Signature, batch: number, guess: number) {
+export function guessShape({ shape, dimNames = [] }: TensorSpec, { inputs }: Signature, batch: number, guess: number) {
   const batchNames = new Set(inputs.map((input) => input.shape[0] === -1 && input.dimNames?.[0]).filter(Boolean));
   return shape.map((size, axis) => {
     if (size !== -1) return size;

@@ -31,8 +31,10 @@ export interface EndpointPlan {
   standby: ReleasedVersion[];
   stickyHeader?: string;
   ratePerSecond?: number;
-  /** Names the comparison that is under way; absent: nobody compares. */
-  watch?: string;
+  /** Id of the release that is being rolled out beside the stable one. */
+  beside?: number;
+  /** Names the split of traffic: latencies of another one are not comparable. */
+  stretch: string;
 }
 
 export interface ReleasedStatus {
@@ -136,7 +138,7 @@ export class Released {
   }
 }
 
-export function keyOfRelease({ model, version, id }: ReleasedVersion): string {
+export function keyOfRelease({ model, version, id }: Pick<ReleasedVersion, 'id' | 'model' | 'version'>): string {
   return `${keyOf({ model, version })}@${id}`;
 }
 

@@ -35,8 +35,9 @@ export interface VersionRoute {
   instances: InstanceAddress[];
   /** Longest time that a request may take when it names no timeout itself; absent: the appliance's. */
   timeoutMs?: number;
-  /** While somebody compares it with another: notes are taken of each request. Another value starts them anew. */
-  watch?: string;
+  /** While somebody compares it with another: notes are taken of each request. Another id starts them anew, another
+   * stretch only what depends on the split of traffic. */
+  watch?: { id: string; stretch: string };
   /** Key of the deployment that answers instead when this one cannot: for one that is on trial. */
   fallback?: string;
   /** Gets a share (0…1) of its requests too; the answers are compared and thrown away. */

@@ -7,13 +7,13 @@ import type { DecisionLog } from '../device/decisions.ts';
 import { AppError, messageOf } from '../error.ts';
 import { log } from '../log.ts';
 import type { VersionRecord } from '../types.ts';
-import { type Deployment, isLive, keyOf, openDeployment, startCount, stateOf, untilUp } from './deployment.ts';
+import { type Deployment, isLive, keyOf, openDeployment, startCount, stateOf, toRoute, untilUp } from './deployment.ts';
 import { Fleet, type FleetOptions } from './fleet.ts';
 import { statusOf } from './instance-status.ts';
 import type { InstanceState } from './instance.ts';
 import type { ModelControl } from './plane.ts';
 import { type EndpointPlan, Released } from './released.ts';
-import type { RoutingTable } from './routing.ts';
+import type { RoutingTable, VersionRoute } from './routing.ts';
 import { makeTable } from './table.ts';
 
 /** The part of the registry that the supervisor needs. */
@@ -192,7 +192,14 @@ export class Supervisor implements ModelControl {
     return this.deployments.get(keyOf(record)) ?? openDeployment(record, '', '');
   }
 
-  /** Those that are loaded, with or without an instance. */
+  /** Of a version that is loaded to be tried. @throws AppError unavailable */
+  routeToTry(name: string, version: number): VersionRoute {
+    const deployment = this.deployments.get(keyOf({ model: name, version }));
+    if (deployment) return toRoute(deployment);
+    throw new AppError('unavailable', `Version ${version} of '${name}' is not loaded.`, 'Load it first.');
+  }
+
+  /** Those that are loaded or released, with or without an instance. */
   standing(): Deployment[] {
     return [...this.deployments.values(), ...this.released.deployments()];
   }

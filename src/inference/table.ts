@@ -62,11 +62,18 @@ function trafficOf(plan: EndpointPlan, parts: TableParts): Traffic {
   const routeFor = (release: ReleasedVersion, own: Partial<VersionRoute> = {}) =>
     releasedRoute(plan, release, own, parts);
   const shadow = plan.shadow && { key: keyOfRelease(plan.shadow.release), share: plan.shadow.share };
+  const onTrial = (release: ReleasedVersion) => ({ id: `trial of ${release.id}`, stretch: plan.stretch });
+  // A rollout compares with what the stable one does meanwhile, not with what it did long ago.
+  const watched = (release: ReleasedVersion) => ({ id: `${release.id} ${plan.beside ?? ''}`, stretch: plan.stretch });
   const shares = plan.shares.map(({ release, share }, i) => ({
     share,
-    route: routeFor(release, i === 0 ? { ...(shadow && { shadow }) } : { fallback: keyOfRelease(stable!.release) }),
+    route:
+      i === 0
+        ? routeFor(release, { watch: watched(release), ...(shadow && { shadow }) })
+        : routeFor(release, { watch: onTrial(release), fallback: keyOfRelease(stable!.release) }),
   }));
-  const standby = [...(plan.shadow ? [plan.shadow.release] : []), ...plan.standby].map((release) => routeFor(release));
+  const shadowed = plan.shadow ? [routeFor(plan.shadow.release, { watch: onTrial(plan.shadow.release) })] : [];
+  const standby = [...shadowed, ...plan.standby.map((release) => routeFor(release))];
   return {
     environment,
     shares,
@@ -77,7 +84,7 @@ function trafficOf(plan: EndpointPlan, parts: TableParts): Traffic {
 }
 
 function releasedRoute(
-  { name, watch }: EndpointPlan,
+  { name }: EndpointPlan,
   release: ReleasedVersion,
   own: Partial<VersionRoute>,
   { findReleased, getVersion }: TableParts,
@@ -94,7 +101,6 @@ function releasedRoute(
     ...route,
     model: name,
     timeoutMs: release.inferenceTimeoutMs,
-    ...(watch !== undefined && { watch }),
     ...own,
   };
 }

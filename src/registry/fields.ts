@@ -6,6 +6,8 @@ export class Field {
   constructor(
     readonly value: unknown,
     readonly path: string,
+    /** The whole that a person sends: paths within it do not begin with its name. */
+    private readonly isWhole = path === 'manifest',
   ) {}
 
   get isPresent(): boolean {
@@ -33,7 +35,7 @@ export class Field {
         this.fail(`has no field ${show(key)}`, suggest(key, keys));
       }
     }
-    const prefix = this.path === 'manifest' ? '' : `${this.path}.`;
+    const prefix = this.isWhole ? '' : `${this.path}.`;
     const fields = keys.map((key) => [key, new Field((value as Record<string, unknown>)[key], prefix + key)] as const);
     return Object.fromEntries(fields) as Record<K, Field>;
   }

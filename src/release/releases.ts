@@ -1,11 +1,198 @@
-// Going live: keeps what control.ts promises.
-import { AppError } from '../error.ts';
-import type { ReleaseControl } from './control.ts';
+// Going live: keeps what control.ts promises. Ties rows, rules, rollouts and news together; each of those is in a file of
+// its own.
+import type { Database } from 'bun:sqlite';
 
-export function openReleases(): ReleaseControl {
-  return new Proxy({} as ReleaseControl, {
-    get: () => () => {
-      throw new AppError('unavailable', 'Releases are not open yet.');
+import type { UserRole } from '../access/roles.ts';
+import type { PlacementSettings } from '../device/placement-settings.ts';
+import { AppError } from '../error.ts';
+import type { VersionRoute } from '../inference/routing.ts';
+import type { EndpointStatus, ReleaseControl, Review } from './control.ts';
+import { compareVersions } from './differences.ts';
+import { statusOf } from './endpoint-status.ts';
+import { Environments } from './environments.ts';
+import { hostsOf } from './hosts.ts';
+import { loadTest } from './load-test.ts';
+import { type By, ReleaseRows } from './release-rows.ts';
+import { createRequests } from './requests.ts';
+import { gather, type ReviewingParts } from './reviewing.ts';
+import { type RolloutParts, Rollouts } from './rollout.ts';
+import { newsOf, type ReleaseNews } from './telling.ts';
+import type { Environment, Release, ReleaseEvent } from './types.ts';
+import { pickRemovable, VersionNotes } from './version-notes.ts';
+import { byOf, mayNow } from './who.ts';
+
+export interface ReleasesParts extends Pick<RolloutParts, 'released' | 'plane' | 'publish'> {
+  db: Database;
+  /** Wildcard: "models.corp.lan" gives each endpoint the host "NAME.models.corp.lan"; "": none. */
+  endpointDomain: string;
+  getVersion: ReviewingParts['getVersion'];
+  measured: ReviewingParts['measured'];
+  preview: ReviewingParts['preview'];
+  /** Versions of a model, ascending. @throws AppError not_found */
+  versionsOf(model: string): number[];
+  /** Loaded, or current. */
+  isInUse(model: string, version: number): boolean;
+  removeVersion(model: string, version: number): Promise<void>;
+  /** Of the version as it is loaded to be tried. @throws AppError unavailable, not_found */
+  routeToTry(model: string, version: number): VersionRoute;
+  /** What the model's owner wished of where it runs. */
+  baseSettings(model: string): PlacementSettings;
+  people(): { id: string; role: UserRole; isDisabled: boolean }[];
+  post(news: ReleaseNews): void;
+  now?: () => number;
+  tickMs?: number;
+}
+
+export interface Releases extends ReleaseControl {
+  rollouts: Rollouts;
+  /** Endpoint of a host name, without port and in lower case. */
+  endpointOfHost(host: string): string | undefined;
+  /** Whether any endpoint has a host name. */
+  hasHosts(): boolean;
+  /** @throws AppError conflict for a version that a release serves or may serve again soon */
+  requireRemovable(model: string, version: number): void;
+  /** Removes what the model's retention says is not to be kept. @returns removed versions */
+  retain(model: string): Promise<number[]>;
+  restore(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const usualTickMs = 500;
+
+export function openReleases(parts: ReleasesParts): Releases {
+  const { db, plane, now = Date.now } = parts;
+  const rows = new ReleaseRows(db, now);
+  const environments = new Environments(db, now);
+  const notes = new VersionNotes(db, now);
+  environments.seed();
+
+  const settingsOf = ({ request }: Release): PlacementSettings => {
+    const { deviceClass: _, deviceIds: __, ...base } = parts.baseSettings(request.model);
+    const deviceIds = request.deviceIds ?? environments.get(request.environment).settings.deviceIds;
+    const { minInstances, maxInstances } = request;
+    return { ...base, minInstances, maxInstances, ...(deviceIds && { deviceIds }) };
+  };
+
+  function tell(release: Release, kind: ReleaseEvent['kind'], by: By, text: string): void {
+    const people = parts.people().filter(({ isDisabled }) => !isDisabled);
+    const news = newsOf(release, kind, by, text, { people, earlier: rows.events(release.id) });
+    if (news) parts.post(news);
+  }
+
+  let hosts: Map<string, string> | undefined;
+  const publish = () => {
+    hosts = undefined;
+    parts.publish();
+  };
+  const endpointHosts = () => (hosts ??= hostsOf(rows.endpoints(), parts.endpointDomain));
+  const rollouts = new Rollouts({ ...parts, publish, rows, environments, settingsOf, tell, now });
+  const reviewing: ReviewingParts = {
+    ...parts,
+    rows,
+    environments,
+    notes,
+    settingsOf,
+    domainOwner(domain, except) {
+      const owner = endpointHosts().get(domain);
+      return owner === except ? undefined : owner;
     },
-  });
+  };
+  let timer: Timer | undefined;
+
+  return {
+    rollouts,
+    endpointOfHost: (host) => endpointHosts().get(host),
+    hasHosts: () => endpointHosts().size > 0,
+    requireRemovable(model, version) {
+      if (!rows.isNeeded(model, version)) return;
+      throw new AppError(
+        'conflict',
+        `Version ${version} of '${model}' is part of a release.`,
+        'Withdraw or replace the release first; one that was replaced keeps its version until its instances end.',
+      );
+    },
+    async retain(model) {
+      const removed = pickRemovable(parts.versionsOf(model), notes.retention(model), {
+        isNeeded: (version) => rows.isNeeded(model, version) || parts.isInUse(model, version),
+        wasLive: (version) => rows.wasLive(model, version),
+      });
+      for (const version of removed) await parts.removeVersion(model, version);
+      return removed;
+    },
+    async restore() {
+      await rollouts.restore();
+      timer = setInterval(() => rollouts.tick(), parts.tickMs ?? usualTickMs);
+    },
+    async close() {
+      clearInterval(timer);
+      await rollouts.close();
+    },
+
+    environments: () => environments.list(),
+    setEnvironment: (actor, name, patch, revision): Environment =>
+      environments.set(name, patch, byOf(actor).name, revision),
+
+    endpoints: () =>
+      rollouts.endpoints().map(({ endpoint, live, rollout }) => ({
+        name: endpoint.name,
+        environment: endpoint.environment,
+        hosts: [...endpointHosts()].filter(([, name]) => name === endpoint.name).map(([host]) => host),
+        createdMs: endpoint.created_ms,
+        createdBy: endpoint.created_by,
+        ...(live && { live }),
+        ...(rollout && { rollout }),
+      })),
+    endpoint(name): EndpointStatus {
+      const endpoint = this.endpoints().find((each) => each.name === name);
+      if (!endpoint) throw new AppError('not_found', `There is no endpoint '${name}'.`, 'List the endpoints.');
+      return statusOf(endpoint, { ...parts, rows, rollouts });
+    },
+    async removeEndpoint(actor, name) {
+      if (!rows.findEndpoint(name)) throw new AppError('not_found', `There is no endpoint '${name}'.`);
+      await rollouts.empty(name, byOf(actor));
+      rows.removeEndpoint(name);
+      publish();
+    },
+
+    releases: (filter) => rows.list(filter),
+    waiting: () => rows.count('submitted'),
+    get: (id) => rows.get(id),
+    ...createRequests({ ...parts, rows, environments, reviewing, rollouts, publish, tell, now }),
+    async review(actor, id): Promise<Review> {
+      const release = rows.get(id);
+      const { settings } = environments.get(release.request.environment);
+      const gathered = await gather(release, reviewing);
+      return { release, events: rows.events(id), ...gathered, may: mayNow(actor, release, settings) };
+    },
+    rollback: (actor, endpoint, { to, reason = '' } = {}) =>
+      rollouts.rollBack(endpoint, byOf(actor), reason.trim() || `${byOf(actor).name} rolled it back.`, to),
+    async advance(actor, id) {
+      await rollouts.advance(rows.get(id), byOf(actor));
+      return rows.get(id);
+    },
+    loadTest: async (_actor, { model, version, seconds, connections }, signal) =>
+      loadTest(plane, parts.routeToTry(model, version), { seconds, connections }, signal),
+
+    compare(a, b) {
+      const [left, right] = [parts.getVersion(a.model, a.version), parts.getVersion(b.model, b.version)];
+      return compareVersions(left, right, { a: parts.measured(left), b: parts.measured(right) });
+    },
+    versionNote(model, version) {
+      parts.getVersion(model, version);
+      return notes.get(model, version);
+    },
+    setVersionNote(actor, model, version, patch) {
+      parts.getVersion(model, version);
+      return notes.set(model, version, patch, byOf(actor).name);
+    },
+    retention(model) {
+      parts.versionsOf(model);
+      return notes.retention(model);
+    },
+    async setRetention(actor, model, patch) {
+      parts.versionsOf(model);
+      const retention = notes.setRetention(model, patch, byOf(actor).name);
+      return { retention, removed: await this.retain(model) };
+    },
+  };
 }

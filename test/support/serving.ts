@@ -149,6 +149,7 @@ export async function openServing(models: Record<string, GivenVersion[]>, option
     gateway,
     supervisor,
     decisions,
+    source,
     runFolder,
     options: laneOptions,
     async [Symbol.asyncDispose]() {
