@@ -139,13 +139,19 @@ function createRuntime(config: Config, native: Promise<string>, devices: () => D
     const options = packOptions(config, runtimeVersion);
     const { pack } = await runChild<{ pack?: PackStatus }>('gpu-pack', options, limits);
     if (!pack?.intact) return bare;
-    return { folder: await joinWithRuntime(pack, folder), version: `${runtimeVersion} with pack of ${pack.version}` };
+    return { folder: await joinWithRuntime(pack, folder), version: `${runtimeVersion} with ${describePack(pack)}` };
   }
   return () => {
     if (!known || performance.now() - known.atMs > packFreshMs) known = { runtime: look(), atMs: performance.now() };
     known.runtime.catch(() => (known = undefined));
     return known.runtime;
   };
+}
+
+/** A trial that failed for want of a library is made again once the library is there. */
+function describePack({ version, providers }: PackStatus): string {
+  const missing = new Set(providers.flatMap((provider) => provider.missing.map(({ name }) => name)));
+  return `pack of ${version}${missing.size > 0 ? ` without ${[...missing].sort().join()}` : ''}`;
 }
 
 interface ControlParts {

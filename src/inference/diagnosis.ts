@@ -15,19 +15,21 @@ export const faultExitCodes: Readonly<Record<Fault, number>> = {
   context_lost: 23,
 };
 
-// As CUDA, cuBLAS, cuDNN, Vulkan and WebGPU (Dawn) put it, and ONNX Runtime and the C++ library.
+// As CUDA, cuBLAS, cuDNN, Vulkan and WebGPU (Dawn) put it, and ONNX Runtime and the C++ library. ONNX Runtime writes CUDA's
+// sentences ("CUDA failure 700: an illegal memory access …") and the names of cuBLAS and cuDNN, and both are here.
 const faultPatterns: [Exclude<Fault, 'load_failed'>, RegExp][] = [
   [
     'out_of_memory',
-    /out[ _]of[ _](?:host_|device_)?memory|OutOfMemory|bad_alloc|Failed to allocate memory|cudaErrorMemoryAllocation|_ALLOC_FAILED|is smaller than requested bytes|exceeds the max buffer size|\[Invalid Buffer/i,
+    /out[ _]of[ _](?:host_|device_)?memory|OutOfMemory|bad_alloc|Failed to allocate memory|cudaErrorMemoryAllocation|_ALLOC(?:ATION)?_FAILED|is smaller than requested bytes|exceeds the max buffer size|\[Invalid Buffer/i,
   ],
   [
     'device_lost',
-    /GPU is lost|fallen off the bus|cudaErrorDevicesUnavailable|is\/are busy or unavailable|no CUDA-capable device|cudaErrorNoDevice|uncorrectable ECC|cudaErrorECCUncorrectable|device\]? (?:is |was )?lost|DeviceLost|ERROR_DEVICE_LOST/i,
+    /GPU is lost|fallen off the bus|cudaErrorDevicesUnavailable|is\/are busy or unavailable|no CUDA-capable device|cudaErrorNoDevice|uncorrectable (?:ECC|NVLink)|cudaErrorECCUncorrectable|system not yet initialized|device\]? (?:is |was )?lost|DeviceLost|ERROR_DEVICE_LOST/i,
   ],
+  // After each of these every later call in the process fails: CUDA's manual says that it must be started anew.
   [
     'context_lost',
-    /illegal memory access|cudaErrorIllegalAddress|unspecified launch failure|cudaErrorLaunchFailure|device-side assert|misaligned address|cudaErrorUnknown/i,
+    /illegal (?:memory access|instruction)|cudaErrorIllegalAddress|unspecified launch failure|cudaErrorLaunchFailure|launch timed out|device-side assert|misaligned address|hardware stack error|not supported on global\/shared address space|invalid program counter|invalid device context|context is destroyed|peer GPU memory over nvlink|CUDA failure 999|cudaErrorUnknown|(?:CUBLAS|CUDNN)_STATUS_EXECUTION_FAILED/i,
   ],
 ];
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { readElf } from '../device/elf.ts';
 import { findPackage } from '../device/library-packages.ts';
 import { findMissing } from '../device/loader-path.ts';
+import { findFault } from './diagnosis.ts';
 import { readableMessage } from './runtime-message.ts';
 import type { ProviderName } from './session.ts';
 
@@ -16,48 +17,80 @@ export interface ProviderPlace {
   searchPath?: readonly string[];
 }
 
+/** Why it cannot compute the model. */
+export interface ProviderProblem {
+  /** One sentence. */
+  reason: string;
+  /** It is the machine's doing, which somebody may put right, and not the model's. */
+  ofMachine?: true;
+}
+
+/** What is wrong with the machine, and what its administrator can do. */
+const machineProblems: [RegExp, string][] = [
+  [
+    /Failed to get a WebGPU adapter|[Cc]ouldn't open libvulkan|libvulkan\.so/,
+    'There is no WebGPU adapter: no Vulkan driver for a GPU is installed (on Debian libvulkan1 and ' +
+      "mesa-vulkan-drivers or NVIDIA's), or this user may not open /dev/dri.",
+  ],
+  [
+    /no CUDA-capable device|cudaErrorNoDevice/,
+    'CUDA sees no GPU: this user may not open /dev/nvidia*, or /dev/nvidia-uvm is not there (nvidia-modprobe -u makes it).',
+  ],
+  [
+    /CUDA driver version is insufficient|cudaErrorInsufficientDriver/,
+    'The NVIDIA driver is too old for the CUDA version of the GPU pack, or is not loaded.',
+  ],
+  [
+    /system not yet initialized|cudaErrorSystemNotReady/,
+    "The GPUs' switches are not set up yet: start NVIDIA's fabric manager (nvidia-fabricmanager, of the driver's version).",
+  ],
+  [
+    /unsupported display driver \/ cuda driver combination|forward compatibility was attempted/,
+    "The libcuda.so.1 that is found is not that of the loaded driver: remove the package cuda-compat or its folder from the search path, or restart after a driver's update.",
+  ],
+  [/busy or unavailable|cudaErrorDevicesUnavailable/, 'The GPU is busy: another program has it for itself alone.'],
+];
+
 const known: [RegExp, (match: RegExpExecArray) => string][] = [
   [
     /(lib[\w.+-]{1,100}\.so[\d.]{0,20}): cannot open shared object file/,
     ([, library]) => `The library ${nameWithPackage(library!, '13')} is missing.`,
   ],
-  [
-    /Failed to get a WebGPU adapter|[Cc]ouldn't open libvulkan|libvulkan\.so/,
-    () =>
-      'There is no WebGPU adapter: no Vulkan driver for a GPU is installed (on Debian libvulkan1 and ' +
-      "mesa-vulkan-drivers or NVIDIA's), or this user may not open /dev/dri.",
-  ],
-  [/no CUDA-capable device|cudaErrorNoDevice/, () => 'CUDA sees no GPU.'],
-  [
-    /CUDA driver version is insufficient|cudaErrorInsufficientDriver/,
-    () => 'The NVIDIA driver is too old for the CUDA version of the GPU pack, or is not loaded.',
-  ],
   [/no kernel image is available/, () => 'The GPU pack was not made for this generation of GPU.'],
-  [
-    /out of memory|OUT_OF_MEMORY|bad_alloc|Failed to allocate|OutOfMemory/i,
-    () => 'The model and its values do not fit into the memory that is free.',
-  ],
   [
     /Could not find an implementation for (\w{1,200})\((\d+)\) node/,
     ([, operator, version]) => `Operator '${operator}' of version ${version} is not supported.`,
   ],
 ];
 
-export async function explainProviderError(message: string, place: ProviderPlace): Promise<string> {
+export async function explainProviderError(message: string, place: ProviderPlace): Promise<ProviderProblem> {
   const text = message.slice(0, 4000);
   if (/Failed to load (?:shared )?library/.test(text)) {
-    const problem = await findLibraryProblem(place);
-    if (problem) return problem;
+    const reason = await findLibraryProblem(place);
+    if (reason !== undefined) return { reason };
+  }
+  const reason = machineProblems.find(([pattern]) => pattern.test(text))?.[1];
+  if (reason !== undefined) return { reason, ofMachine: true };
+  if (findFault(text) === 'out_of_memory' || /Failed to allocate/i.test(text)) {
+    return { reason: 'The model and its values do not fit into the memory that is free.' };
   }
   for (const [pattern, explain] of known) {
     const match = pattern.exec(text);
-    if (match) return explain(match);
+    if (match) return { reason: explain(match) };
   }
-  return sentence(readableMessage(text));
+  return { reason: sentence(readableMessage(text)), ...(findFault(text) === 'device_lost' && { ofMachine: true }) };
 }
 
-/** ONNX Runtime's own message does not tell which library it did not find. */
-async function findLibraryProblem({ provider, nativeFolder, searchPath }: ProviderPlace): Promise<string | undefined> {
+/**
+ * What is missing of CUDA or TensorRT, so that it need not be tried; ONNX Runtime's own message does not tell which library
+ * it did not find.
+ */
+export async function findLibraryProblem({
+  provider,
+  nativeFolder,
+  searchPath,
+}: ProviderPlace): Promise<string | undefined> {
+  if (provider !== 'cuda' && provider !== 'tensorrt') return undefined;
   const library = join(nativeFolder, `libonnxruntime_providers_${provider}.so`);
   if (!existsSync(library)) {
     return `The GPU pack is not installed, or has no part for ${provider}: install it with 'aimass gpu-pack install FILE'.`;

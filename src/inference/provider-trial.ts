@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { AppError, messageOf } from '../error.ts';
-import { explainProviderError, type ProviderPlace } from './provider-problem.ts';
+import { explainProviderError, findLibraryProblem, type ProviderPlace } from './provider-problem.ts';
 import { runAll, runOnRandomInputs, type TrialRun } from './random-inputs.ts';
 import { type NodeAssignment, readAssignment } from './run-profile.ts';
 import { openSession, type OrtTensor, type OrtTensors, type ProviderName, providerNames } from './session.ts';
@@ -34,6 +34,8 @@ interface FailedTrial {
   ok: false;
   /** One sentence. */
   reason: string;
+  /** It is the machine's doing, which somebody may put right. */
+  ofMachine?: true;
 }
 
 export type ProviderTrial = PassedTrial | FailedTrial;
@@ -48,12 +50,14 @@ const tolerances = { half: 0.05, other: 0.01 };
 /** What the provider cannot do is a failed trial, not an error. @throws when not even the CPU can run the model */
 export async function tryProvider(request: TrialRequest): Promise<ProviderTrial> {
   const { provider } = request;
+  const missing = await findLibraryProblem(request);
+  if (missing !== undefined) return { provider, ok: false, reason: missing };
   const reference = runOnCpu(request);
   const folder = await mkdtemp(join(tmpdir(), 'aimass-trial-'));
   try {
     return { provider, ok: true, ...(await runOnProvider(request, reference, folder)) };
   } catch (error) {
-    return { provider, ok: false, reason: await explainProviderError(messageOf(error), request) };
+    return { provider, ok: false, ...(await explainProviderError(messageOf(error), request)) };
   } finally {
     await rm(folder, { recursive: true });
   }

@@ -113,7 +113,7 @@ async function load(request: RunnerRequest): Promise<Session> {
     if (error instanceof AppError) return endBy('load_failed', [message, error.hint].join(' '));
     // It reads library files, which a runner whose model loads has no use for.
     const { explainProviderError } = await import('./provider-problem.ts');
-    return endBy(findFault(message) ?? 'load_failed', await explainProviderError(message, request));
+    return endBy(findFault(message) ?? 'load_failed', (await explainProviderError(message, request)).reason);
   }
 }
 

@@ -4,10 +4,14 @@
 const sourcePlace =
   /\/onnxruntime_src\/\S{1,300}:\d+ (?:[^()\n]{0,500}\([^()\n]{0,1000}\)){1,4}?(?: \[with [^\]\n]{0,300}\])?>? (?=\S)/g;
 
-/** Without paths here, the place in ONNX Runtime's source code, and all but the beginning of long ones. */
+// " ; GPU=0 ; hostname=box ; file=/onnxruntime_src/… ; line=345 ; expr=cudaSetDevice(…);" behind an error of CUDA.
+const cudaPlace = / ; GPU=-?\d+ ; hostname=[^]*$/;
+
+/** Without paths and the machine's name, the place in ONNX Runtime's source code, and all but the beginning of long ones. */
 export function readableMessage(text: string): string {
   return text
     .slice(0, 4000)
+    .replace(cudaPlace, '')
     .replace(/^Load model from .{0,500}? failed:/, '')
     .replace(/^[^]{0,2000}\[ONNXRuntimeError\] : \d+ : \w+ : (?:[\w.]+:\d+ \w+ )?/, '')
     .replace(sourcePlace, '')

@@ -9,7 +9,7 @@ import type { VersionRecord } from '../types.ts';
 import { type FootprintRequest, type MeasuredFootprint, modelSize } from './footprint.ts';
 import { chooseProvider, type ProviderTrial, type TrialRequest } from './provider-trial.ts';
 import type { ProviderName } from './session.ts';
-import type { TrialStore } from './trial-rows.ts';
+import type { TrialKey, TrialStore } from './trial-rows.ts';
 
 /** Libraries that runners load. */
 export interface Runtime {
@@ -63,8 +63,17 @@ function providersOf(kind: DeviceKind, count: number): ProviderName[] {
   return ['webgpu'];
 }
 
+/** A way that the machine did not allow is tried again after so long: its administrator may have seen to it. */
+const ofMachineMs = 10 * 60_000;
+
 export class WayBook {
-  constructor(private readonly options: WaysOptions) {}
+  private readonly ofMachine = new Map<string, { trial: ProviderTrial; untilMs: number }>();
+
+  /** @param now milliseconds of any clock that does not jump */
+  constructor(
+    private readonly options: WaysOptions,
+    private readonly now: () => number = () => performance.now(),
+  ) {}
 
   /**
    * @param batch largest batch; 0 for a version without a batch dimension
@@ -116,14 +125,25 @@ export class WayBook {
     }
     // Another time there may be more room, and a machine without time may have some.
     const isPassing = !trial.ok && /memory|took longer/.test(trial.reason);
-    if (!isPassing) this.options.trials.put({ ...keyOf(record), provider, stack: stackOf(device, runtime) }, trial);
+    if (!isPassing) this.keep({ ...keyOf(record), provider, stack: stackOf(device, runtime) }, trial);
     return { trial, reason: problemOf(trial) };
   }
 
   /** True when a trial of this way has an outcome that will not change by itself. */
   remembers(record: VersionRecord, { provider }: Target, device: Device, runtime: Runtime): boolean {
     const stack = stackOf(device, runtime);
-    return this.options.trials.find({ ...keyOf(record), provider: provider as ProviderName, stack }) !== undefined;
+    return this.find({ ...keyOf(record), provider: provider as ProviderName, stack }) !== undefined;
+  }
+
+  /** What the machine is to blame for is forgotten after a while, and when the server ends. */
+  private keep(key: TrialKey, trial: ProviderTrial): void {
+    if (trial.ok || !trial.ofMachine) this.options.trials.put(key, trial);
+    else this.ofMachine.set(nameOf(key), { trial, untilMs: this.now() + ofMachineMs });
+  }
+
+  private find(key: TrialKey): ProviderTrial | undefined {
+    const kept = this.ofMachine.get(nameOf(key));
+    return kept && kept.untilMs > this.now() ? kept.trial : this.options.trials.find(key);
   }
 
   /** Measures a way on a device and remembers it. @throws AppError */
@@ -166,7 +186,7 @@ export class WayBook {
     const key = keyOf(record);
     const row = this.options.footprints.find({ ...key, ...target });
     const version = `${record.model}:${record.version}`;
-    const trial = this.options.trials.find({ ...key, provider: target.provider, stack: stackOf(device, runtime) });
+    const trial = this.find({ ...key, provider: target.provider, stack: stackOf(device, runtime) });
     return {
       ...target,
       footprint: footprintOf(version, target, modelSize(record.facts, record.signature), row?.bytes),
@@ -179,6 +199,8 @@ export class WayBook {
 function keyOf({ files, entry, model, version }: VersionRecord): { sha256: string } {
   return { sha256: files.find(({ path }) => path === entry)?.sha256 ?? `${model}:${version}` };
 }
+
+const nameOf = ({ sha256, provider, stack }: TrialKey) => `${sha256}/${provider}/${stack}`;
 
 function stackOf({ name, driverVersion = '' }: Device, { version }: Runtime): string {
   return [version, driverVersion, name].join('/');
