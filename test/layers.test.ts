@@ -12,7 +12,7 @@ const layers: string[][] = [
   ['native', 'systemd'],
   ['db'],
   ['registry', 'device', 'job', 'dataset', 'access', 'onnx'],
-  ['inference', 'task'],
+  ['inference', 'task', 'notify'],
   ['monitor', 'release', 'evaluate', 'train', 'convert'],
   ['http', 'cli'],
   ['placing', 'jobs', 'tls'],

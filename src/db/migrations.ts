@@ -5,6 +5,7 @@ import footprints from './002-footprints.sql' with { type: 'text' };
 import placement from './003-placement.sql' with { type: 'text' };
 import access from './004-access.sql' with { type: 'text' };
 import release from './005-release.sql' with { type: 'text' };
+import notify from './007-notify.sql' with { type: 'text' };
 
 export interface Migration {
   name: string;
@@ -17,4 +18,5 @@ export const migrations: readonly Migration[] = [
   { name: '003-placement', sql: placement },
   { name: '004-access', sql: access },
   { name: '005-release', sql: release },
+  { name: '007-notify', sql: notify },
 ];
