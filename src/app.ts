@@ -18,6 +18,7 @@ import type { Control } from './http/api/control.ts';
 import { type SettingSources, viewSettings } from './http/api/settings.ts';
 import { renderDeviceMetrics } from './http/device-metrics.ts';
 import { Gate } from './http/gate.ts';
+import { renderNotifyMetrics } from './http/notify-metrics.ts';
 import { createServer } from './http/server.ts';
 import { renderInferenceMetrics } from './http/v2/nv-metrics.ts';
 import { createV2 } from './http/v2/routes.ts';
@@ -30,6 +31,7 @@ import { listen } from './listen.ts';
 import { log, setLogLevel } from './log.ts';
 import { createTraffic, type Traffic } from './monitor/traffic.ts';
 import { prepareNative } from './native.ts';
+import { type Notifier, openNotifier } from './notify/notifier.ts';
 import { createInstanceControl, createPlacementControl, createPlacing, type Placing } from './placing.ts';
 import type { ImportRequest, Inspect, Registry } from './registry/registry.ts';
 import { openRegistry } from './registry/store.ts';
@@ -89,6 +91,15 @@ export async function openAppliance(
     uploadExpiryMs: config.uploadExpiryHours * hour,
   });
   const access = openAccess(db);
+  const notifier = openNotifier({
+    ...config,
+    db,
+    users: access.users,
+    keyPath: join(config.data, 'secrets.key'),
+    networks: networksOf(config.notifyTo),
+    baseUrl: () => config.publicUrl || url,
+    version,
+  });
   const gateway = new Gateway({
     folder: runFolder,
     requestTimeoutMs: config.requestTimeoutMs,
@@ -125,6 +136,7 @@ export async function openAppliance(
     sources,
     registry,
     access,
+    notifier,
     gateway,
     supervisor,
     placing,
@@ -142,7 +154,10 @@ export async function openAppliance(
     gate: new Gate({ access, openTo: networksOf(config.openTo), trustedProxies: networksOf(config.trustedProxies) }),
     metricsTo: networksOf(config.metricsTo),
     singleSignOn,
-    metrics: () => renderInferenceMetrics(gateway.statistics()) + renderMachine(watch, supervisor, placing),
+    metrics: () =>
+      renderInferenceMetrics(gateway.statistics()) +
+      renderMachine(watch, supervisor, placing) +
+      renderNotifyMetrics(notifier.statistics()),
   });
   const listeners = listen(config, server.fetch, tls);
   url = listeners.url;
@@ -174,7 +189,7 @@ export async function openAppliance(
       await listeners.stop(true);
       watch.close();
       traffic.close();
-      await Promise.all([releases.close(), supervisor.stop(), placing.close()]);
+      await Promise.all([releases.close(), supervisor.stop(), placing.close(), notifier.close()]);
       gateway.close();
       await registry.close();
       access.close();
@@ -255,6 +270,7 @@ interface ControlParts {
   sources: SettingSources;
   registry: Registry;
   access: Access;
+  notifier: Notifier;
   gateway: Gateway;
   supervisor: Supervisor;
   placing: Placing;
@@ -266,7 +282,8 @@ interface ControlParts {
 }
 
 function createControl(parts: ControlParts): Control {
-  const { config, sources, registry, access, gateway, supervisor, placing, traffic, stopping, watch, url } = parts;
+  const { config, sources, registry, access, notifier, gateway, supervisor, placing, traffic, stopping, watch, url } =
+    parts;
   const { releases } = parts;
   const startedAt = new Date().toISOString();
 
@@ -296,6 +313,7 @@ function createControl(parts: ControlParts): Control {
   return {
     registry,
     access,
+    notifier,
     plane: gateway,
     placement: createPlacementControl({
       placing,

@@ -69,6 +69,11 @@ export interface Config {
   oidcRoles: string;
   oidcName: string;
   oidcAllowHttp: 'off' | 'on';
+  /** Networks, separated by commas. */
+  notifyTo: string;
+  /** "" for no mail. Secret; never print it. */
+  smtpUrl: string;
+  mailFrom: string;
   webgpu: AdapterMode;
   /** Absolute folders, separated by colons; "" for none. */
   cudaPath: string;
@@ -247,6 +252,22 @@ export const settings: { [K in SettingName]: Setting<Config[K]> } = {
     fallback: 'off',
     parse: oneOf(['off', 'on'] as const),
     help: 'on: the provider may be without TLS. For tests alone.',
+  },
+  notifyTo: {
+    fallback: '',
+    parse: (text) => text,
+    help: 'Networks, e.g. 10.1.0.0/16, that webhooks may send to; without any there are no webhooks.',
+  },
+  smtpUrl: {
+    fallback: '',
+    parse: filled,
+    isSecret: true,
+    help: 'Mail server, e.g. smtp://name:password@mail.corp:587; only as a variable or in the settings file.',
+  },
+  mailFrom: {
+    fallback: '',
+    parse: filled,
+    help: 'Sender of notifications by mail, e.g. AI Mass <aimass@corp.example>.',
   },
   webgpu: {
     fallback: 'auto',

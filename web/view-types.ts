@@ -92,6 +92,8 @@ export interface UserRow {
   state: 'enabled' | 'disabled' | 'locked' | 'invited' | 'mustChange';
   lastSeenMs?: number;
   createdMs: number;
+  /** Where notifications go. */
+  email?: string;
 }
 
 export interface UsersView {

@@ -132,6 +132,7 @@ export function redactText(text: string): string {
   return text
     .slice(0, 10_000)
     .replaceAll(/\b(am_[0-9A-Za-z]{12})_[0-9A-Za-z]{16,}/g, `$1_${removed}`)
+    .replaceAll(/\bwhsec_[\w+/=]{16,}/g, removed)
     .replaceAll(/\b(Bearer|Basic) [\w.~+/=-]{8,}/gi, `$1 ${removed}`)
     .replaceAll(/:\/\/[^\s/@:]{0,200}:[^\s/@]{1,200}@/g, `://${removed}@`)
     .replaceAll(/-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[^-]*/g, removed)

@@ -8,6 +8,10 @@ export interface Preferences {
   /** null: as the browser wishes. */
   language: (typeof languages)[number] | null;
   theme: (typeof themes)[number] | null;
+  /** Where notifications may be sent to. */
+  email: string | null;
+  /** Whether they are. */
+  mailMe: boolean;
 }
 
 export interface UserRecord extends Preferences {
@@ -28,21 +32,24 @@ export interface UserRecord extends Preferences {
   changedWhat: string;
 }
 
-export type UserRow = Omit<UserRecord, 'isDisabled' | 'hasPassword' | 'mustChangePassword' | 'isLinked'> &
-  Record<'isDisabled' | 'hasPassword' | 'mustChangePassword' | 'isLinked', 0 | 1>;
+type Flag = 'isDisabled' | 'hasPassword' | 'mustChangePassword' | 'isLinked' | 'mailMe';
+
+export type UserRow = Omit<UserRecord, Flag> & Record<Flag, 0 | 1>;
 
 /** Of a query on the table users alone. */
 export const userColumns = `id, name, role, is_disabled AS isDisabled, password_hash IS NOT NULL AS hasPassword,
   must_change_password AS mustChangePassword, EXISTS (SELECT 1 FROM identities WHERE user = users.id) AS isLinked,
-  language, theme, created_ms AS createdMs, signed_in_ms AS signedInMs, revision, changed_ms AS changedMs,
+  language, theme, email, mail_me AS mailMe, created_ms AS createdMs, signed_in_ms AS signedInMs, revision, changed_ms AS changedMs,
   changed_by AS changedBy, changed_what AS changedWhat`;
 
-export function recordOf({ isDisabled, hasPassword, mustChangePassword, isLinked, ...row }: UserRow): UserRecord {
+export function recordOf(user: UserRow): UserRecord {
+  const { isDisabled, hasPassword, mustChangePassword, isLinked, mailMe, ...row } = user;
   return {
     ...row,
     isDisabled: isDisabled === 1,
     hasPassword: hasPassword === 1,
     mustChangePassword: mustChangePassword === 1,
     isLinked: isLinked === 1,
+    mailMe: mailMe === 1,
   };
 }

@@ -3,6 +3,7 @@
 import type { Database } from 'bun:sqlite';
 
 import { AppError } from '../error.ts';
+import { checkEmail } from './email.ts';
 import { checkPassword, hashPassword } from './passwords.ts';
 import { isUserRole, type UserRole } from './roles.ts';
 import { checkUserName, userNameKey } from './user-name.ts';
@@ -23,7 +24,7 @@ export interface Change {
   revision?: number;
 }
 
-export type UserChange = 'name' | 'role' | 'password' | 'disabled' | 'enabled' | 'removed';
+export type UserChange = 'name' | 'role' | 'email' | 'password' | 'disabled' | 'enabled' | 'removed';
 
 /** Called within the transaction. @param keepSession id of the session that made the change */
 export type OnUserChange = (id: string, what: UserChange, keepSession?: string) => void;
@@ -76,7 +77,7 @@ export class Users {
    * @throws AppError invalid for a name, role or password that will not do, conflict when the name is taken
    */
   async create(
-    user: { name: string; role: UserRole; password?: string; mustChangePassword?: boolean },
+    user: { name: string; role: UserRole; password?: string; mustChangePassword?: boolean; email?: string },
     by: string,
   ): Promise<UserRecord> {
     const name = checkUserName(user.name);
@@ -88,20 +89,21 @@ export class Users {
 
   /** As `create`, with a password that was checked and hashed before; to be part of a larger transaction. */
   insert(
-    user: { name: string; role: UserRole; passwordHash?: string; mustChangePassword?: boolean },
+    user: { name: string; role: UserRole; passwordHash?: string; mustChangePassword?: boolean; email?: string },
     by: string,
   ): UserRecord {
     const { role, passwordHash, mustChangePassword } = user;
     const name = checkUserName(user.name);
+    const email = checkEmail(user.email ?? '') ?? null;
     const id = crypto.randomUUID();
     const now = this.now();
     checkRole(role);
     return this.db.transaction(() => {
       this.#requireFree(name);
       this.db.run(
-        `INSERT INTO users (id, name, name_key, role, password_hash, must_change_password, created_ms, changed_ms,
-           changed_by, changed_what) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'created')`,
-        [id, name, userNameKey(name), role, passwordHash ?? null, mustChangePassword ? 1 : 0, now, now, by],
+        `INSERT INTO users (id, name, name_key, role, password_hash, must_change_password, email, created_ms, changed_ms,
+           changed_by, changed_what) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'created')`,
+        [id, name, userNameKey(name), role, passwordHash ?? null, mustChangePassword ? 1 : 0, email, now, now, by],
       );
       return this.get(id);
     })();
@@ -125,14 +127,27 @@ export class Users {
     });
   }
 
+  /** @param text "" for none. @throws AppError invalid, conflict for a stale revision, not_found */
+  setEmail(id: string, text: string, change: Change): UserRecord {
+    const email = checkEmail(text) ?? null;
+    return this.#change(id, change, 'email', 'the mail address', () => {
+      this.db.run('UPDATE users SET email = ? WHERE id = ?', [email, id]);
+    });
+  }
+
   /** Several things decided on at once: all of them or none. @throws AppError as each of them */
-  change(id: string, wanted: { name: string; role: UserRole; isDisabled: boolean }, change: Change): UserRecord {
+  change(
+    id: string,
+    wanted: { name: string; role: UserRole; isDisabled: boolean; email: string },
+    change: Change,
+  ): UserRecord {
     const how = { by: change.by };
     return this.db.transaction(() => {
       const user = this.get(id);
       requireRevision(user, change);
       if (wanted.role !== user.role) this.setRole(id, wanted.role, how);
       if (wanted.name !== user.name) this.rename(id, wanted.name, how);
+      if (wanted.email !== (user.email ?? '')) this.setEmail(id, wanted.email, how);
       if (wanted.isDisabled !== user.isDisabled) {
         if (wanted.isDisabled) this.disable(id, how);
         else this.enable(id, how);
@@ -194,10 +209,17 @@ export class Users {
 
   /** Not counted as a change. @throws AppError invalid, not_found */
   setPreferences(id: string, preferences: Partial<Preferences>): UserRecord {
-    const { language, theme } = { ...this.get(id), ...preferences };
+    const { language, theme, mailMe, email: given } = { ...this.get(id), ...preferences };
+    const email = checkEmail(given ?? '') ?? null;
     if (language !== null && !languages.includes(language)) throw new AppError('invalid', 'There is no such language.');
     if (theme !== null && !themes.includes(theme)) throw new AppError('invalid', 'There is no such theme.');
-    this.db.run('UPDATE users SET language = ?, theme = ? WHERE id = ?', [language, theme, id]);
+    this.db.run('UPDATE users SET language = ?, theme = ?, email = ?, mail_me = ? WHERE id = ?', [
+      language,
+      theme,
+      email,
+      mailMe ? 1 : 0,
+      id,
+    ]);
     return this.get(id);
   }
 

@@ -7,7 +7,7 @@ CREATE TABLE webhooks (
   id TEXT PRIMARY KEY,
   name TEXT NOT NULL UNIQUE,
   url TEXT NOT NULL,
-  -- JSON: a list of kinds; [] is all, also those of later releases.
+  -- JSON: a list of kinds, or "*" for all, also those of later releases.
   kinds TEXT NOT NULL,
   -- Only events about these; NULL: about any.
   environment TEXT,

@@ -61,7 +61,7 @@ export function usersScreen(frame: Frame, { users, search, page: at }: UsersView
 }
 
 /**
- * Posts name, role, and for a user who is there enabled and revision, to `/admin/users` or `/admin/users/ID`; below it
+ * Posts name, role, email, and for a user who is there enabled and revision, to `/admin/users` or `/admin/users/ID`; below it
  * `/reset`, `/unlock`, `/remove` and `/sessions/end` (with `session`, or without for all).
  */
 export function userFormScreen(frame: Frame, view: UserFormView): Html {
@@ -112,6 +112,15 @@ function userForm(frame: Frame, { user, form: state }: UserFormView): Html {
         chosen: [user?.role ?? 'viewer'],
         required: true,
         options: roles.map((value) => ({ value, label: t(`role.${value}`), hint: t(`userForm.role.${value}`) })),
+      }),
+      field(frame, {
+        name: 'email',
+        label: t('user.email'),
+        hint: t('user.emailHint'),
+        // Not "email": the server knows better which addresses there are on an intranet.
+        state,
+        value: user?.email,
+        attributes: { autocomplete: 'off', spellcheck: 'false', maxlength: 254, inputmode: 'email' },
       }),
       user
         ? checkbox({

@@ -3,6 +3,7 @@
 import { accessTexts } from './access.ts';
 import { machineTexts } from './machine.ts';
 import { modelTexts } from './models.ts';
+import { notifyTexts } from './notify.ts';
 import { shellTexts } from './shell.ts';
 import { systemTexts } from './system.ts';
 
@@ -12,7 +13,14 @@ import { systemTexts } from './system.ts';
  */
 export type Pair = readonly [english: string, chinese: string];
 
-export const texts = { ...shellTexts, ...accessTexts, ...systemTexts, ...machineTexts, ...modelTexts } as const;
+export const texts = {
+  ...shellTexts,
+  ...accessTexts,
+  ...systemTexts,
+  ...machineTexts,
+  ...modelTexts,
+  ...notifyTexts,
+} as const;
 
 export const languages = ['en', 'zh'] as const;
 export type Language = (typeof languages)[number];

@@ -1,6 +1,7 @@
 // The pages about users: the list, a new one, changes, and the one-time link with which one chooses a password.
 import { userFormScreen, userLinkScreen, usersScreen } from '../../../web/screens/users.ts';
 import type { FormState, Frame, UserFormView, UserRow } from '../../../web/view-types.ts';
+import { checkEmail } from '../../access/email.ts';
 import { isUserRole, type UserRole } from '../../access/roles.ts';
 import type { SessionRecord } from '../../access/sessions.ts';
 import { checkUserName, userNameKey } from '../../access/user-name.ts';
@@ -61,10 +62,11 @@ function changingRoutes(context: AdminContext): AdminRoute[] {
       operation: 'createUser',
       async answer(visit) {
         const { form, frame } = visit;
-        const state = stateOf(form, ['name', 'role']);
+        const state = stateOf(form, ['name', 'role', 'email']);
         try {
           const name = checkName(context, form, state);
-          const user = await users.create({ name, role: roleOf(form) }, userOf(visit).name);
+          const email = readEmail(form, state);
+          const user = await users.create({ name, role: roleOf(form), email }, userOf(visit).name);
           visit.note({ target: user.name, after: summarise(user) });
           return showLink(context, visit, user);
         } catch (error) {
@@ -79,12 +81,13 @@ function changingRoutes(context: AdminContext): AdminRoute[] {
       answer(visit) {
         const { form, frame, params } = visit;
         const before = users.get(params.id!);
-        const state = stateOf(form, ['name', 'role', 'enabled']);
+        const state = stateOf(form, ['name', 'role', 'email', 'enabled']);
         const revision = Number(form.get('revision'));
         visit.note({ target: before.name, before: summarise(before) });
         try {
           const name = checkName(context, form, state, before);
-          const wanted = { name, role: roleOf(form), isDisabled: form.get('enabled') !== 'on' };
+          const email = readEmail(form, state);
+          const wanted = { name, role: roleOf(form), isDisabled: form.get('enabled') !== 'on', email };
           visit.note({ after: summarise(users.change(before.id, wanted, { by: userOf(visit).name, revision })) });
           return seeOther('/admin/users', { tone: 'good', text: frame.t('userForm.saved', { name }) });
         } catch (error) {
@@ -152,7 +155,7 @@ function endingRoutes({ access }: AdminContext): AdminRoute[] {
 
 const pathOf = (id: string) => `/admin/users/${id}`;
 
-const summarise = ({ name, role, isDisabled }: UserRecord) => ({ name, role, isDisabled });
+const summarise = ({ name, role, isDisabled, email }: UserRecord) => ({ name, role, isDisabled, email });
 
 /** The page itself, not a redirection: the link is in this answer only. */
 function showLink({ access }: AdminContext, { frame, url }: Visit, { id, name }: UserRecord): Response {
@@ -180,6 +183,16 @@ function checkName(
   }
 }
 
+/** As `checkName`. @returns "" for none. @throws AppError invalid */
+function readEmail(form: ReadonlyMap<string, string>, state: FormState): string {
+  try {
+    return checkEmail(form.get('email') ?? '') ?? '';
+  } catch (error) {
+    if (error instanceof AppError) state.errors.email = `${error.message} ${error.hint ?? ''}`.trim();
+    throw error;
+  }
+}
+
 /** @throws AppError invalid: the form offers no other */
 function roleOf(form: ReadonlyMap<string, string>): UserRole {
   const role = form.get('role') ?? '';
@@ -188,10 +201,10 @@ function roleOf(form: ReadonlyMap<string, string>): UserRole {
 }
 
 function rowOf({ access }: AdminContext, user: UserRecord, sessions: readonly SessionRecord[]): UserRow {
-  const { id, name, role, createdMs, signedInMs } = user;
+  const { id, name, role, email, createdMs, signedInMs } = user;
   const seenMs = Math.max(signedInMs ?? 0, ...sessions.map((session) => session.seenMs));
   const state = stateOfUser(user, access.lockOut.waitMs(name) > 0);
-  return { id, name, role, createdMs, state, ...(seenMs > 0 && { lastSeenMs: seenMs }) };
+  return { id, name, role, createdMs, state, ...(email && { email }), ...(seenMs > 0 && { lastSeenMs: seenMs }) };
 }
 
 function stateOfUser(
@@ -214,12 +227,13 @@ function viewOf(context: AdminContext, { params, asker }: Visit): Omit<UserFormV
 
 /** What was entered stays; where it is not what the other one saved, that is said at the field. */
 function staleView({ t }: Frame, view: Omit<UserFormView, 'form'>, now: UserRecord, sent: FormState): UserFormView {
-  const { name, role, enabled } = sent.values;
+  const { name, role, email, enabled } = sent.values;
   const isEnabled = enabled === 'on';
   const say = (value: string) => t('userForm.now', { value });
   const errors = {
     ...(name !== now.name && { name: say(now.name) }),
     ...(role !== now.role && { role: say(t(`role.${now.role}`)) }),
+    ...(email !== (now.email ?? '') && { email: say(now.email ?? t('value.none')) }),
     ...(isEnabled === now.isDisabled && { enabled: say(t(now.isDisabled ? 'value.no' : 'value.yes')) }),
   };
   return { ...view, form: { ...sent, errors }, stale: { who: now.changedBy, atMs: now.changedMs } };

@@ -32,8 +32,16 @@ export const sessionsQuery = t.Object(
   { user: query("Id of a user, or 'all'; your own without it. Others need the right to manage users.") },
   closed,
 );
+const email = t.String({
+  maxLength: 256,
+  description: 'Where notifications go; "" for nowhere.',
+  examples: ['ada@corp'],
+});
+const mailMe = t.Boolean({ description: 'Whether what is in the inbox comes by mail too.' });
 export const accountBody = t.Object(
   {
+    email: t.Optional(email),
+    mailMe: t.Optional(mailMe),
     language: t.Optional(
       t.Union([choice(languages, 'Of the pages.'), t.Null()], { description: "null: the browser's." }),
     ),
@@ -51,6 +59,7 @@ export const userBody = t.Object(
     password: t.Optional(
       secret('To be changed at the first sign-in. Without one the answer has a one-time link for the user.'),
     ),
+    email: t.Optional(email),
   },
   closed,
 );
@@ -59,6 +68,7 @@ export const userPatch = t.Object(
     revision: t.Integer({ minimum: 1, description: 'The one on which this was decided.' }),
     name: t.Optional(name('To sign in with.', 'Grace')),
     role: t.Optional(choice(userRoles, 'What the user may do.')),
+    email: t.Optional(email),
     isDisabled: t.Optional(t.Boolean({ description: 'true ends all sessions; keys of the user do not work.' })),
   },
   closed,
@@ -151,6 +161,8 @@ export const accessSchemas = {
     isLinked: { type: 'boolean', description: 'Whether a single sign-on provider knows this user.' },
     language: preference(languages),
     theme: preference(themes),
+    email: nullable(text),
+    mailMe: { type: 'boolean', description: 'Whether what is in the inbox comes by mail too.' },
     createdAt: time,
     signedInAt: nullable(time),
     revision: { ...count, description: 'Goes up with every change. Send it back with your own.' },

@@ -17,10 +17,12 @@ export function accountRoutes({ control, limits, asker, note }: ApiContext) {
   return new Elysia({ normalize: false })
     .patch(
       '/api/v1/account',
-      ({ request, body: { language, theme } }) => {
+      ({ request, body: { language, theme, email, mailMe } }) => {
         const { id, name } = userOf(asker(request));
         const chosen = {
           ...(language !== undefined && { language: language === null ? null : readLanguage(language) }),
+          ...(email !== undefined && { email: email === '' ? null : email }),
+          ...(mailMe !== undefined && { mailMe }),
           ...(theme !== undefined && { theme: theme === null ? null : readTheme(theme) }),
         };
         note(request, { target: name, after: chosen });
@@ -33,7 +35,7 @@ export function accountRoutes({ control, limits, asker, note }: ApiContext) {
           id: 'setPreferences',
           action: 'account.own',
           tag: 'Access',
-          summary: 'Choose the language and colours of the pages',
+          summary: 'Choose the language and colours of the pages, and where notifications go',
           answer: { schema: 'User' },
           errors: ['invalid'],
         }),

@@ -10,6 +10,7 @@ import type { PlacementOverview, PlacementPreview } from '../../device/placement
 import type { DataPlane, ModelControl } from '../../inference/plane.ts';
 import type { InstanceStatus } from '../../inference/supervisor.ts';
 import type { Traffic } from '../../monitor/traffic.ts';
+import type { Notifier } from '../../notify/notifier.ts';
 import type { ImportRequest, Registry } from '../../registry/registry.ts';
 import type { ReleaseControl } from '../../release/control.ts';
 import type { TaskName, VersionRecord } from '../../types.ts';
@@ -88,6 +89,7 @@ export interface InstanceControl {
 export interface Control extends ModelControl, InstanceControl {
   registry: Registry;
   access: Access;
+  notifier: Notifier;
   plane: DataPlane;
   placement: PlacementControl;
   release: ReleaseControl;

@@ -42,11 +42,11 @@ export function userRoutes(context: ApiContext) {
     .use(readingRoutes(context))
     .post(
       '/api/v1/users',
-      async ({ request, body: { name, role: text, password } }) => {
+      async ({ request, body: { name, role: text, password, email } }) => {
         const { users, resets } = control.access;
         const role = readRole(text);
         const mustChangePassword = password !== undefined;
-        const user = await users.create({ name, role, password, mustChangePassword }, by(request));
+        const user = await users.create({ name, role, password, mustChangePassword, email }, by(request));
         note(request, { target: user.name, after: summarise(user) });
         const link = password === undefined ? issueLink(resets, user.id) : undefined;
         return answerOnce({ user: viewUser(user), ...(link && { link }) }, 201);
@@ -79,7 +79,7 @@ export function userRoutes(context: ApiContext) {
           id: 'changeUser',
           action: 'user.manage',
           tag: 'Access',
-          summary: "Change a user's name or role, or disable the user",
+          summary: "Change a user's name, role or mail address, or disable the user",
           description:
             'Send one change at a time, and the `revision` that it was decided on: when somebody else was faster, the ' +
             'answer is 409 and says who. The last administrator can neither be demoted nor disabled.',
@@ -167,24 +167,31 @@ function issueLink(resets: PasswordResets, user: string) {
   return { path: `/reset?token=${token}`, expiresAt: formatTime(expiresMs) };
 }
 
-const summarise = ({ name, role, isDisabled }: UserRecord) => ({ name, role, isDisabled });
+const summarise = ({ name, role, isDisabled, email }: UserRecord) => ({ name, role, isDisabled, email });
 
 interface UserPatch {
   revision: number;
   name?: string;
   role?: string;
+  email?: string;
   isDisabled?: boolean;
 }
 
 /** One change, so that each has its revision, and none is left half done. @throws AppError invalid, conflict */
-function change(users: Users, id: string, { revision, name, role, isDisabled }: UserPatch, by: string): UserRecord {
+function change(users: Users, id: string, patch: UserPatch, by: string): UserRecord {
+  const { revision, name, role, email, isDisabled } = patch;
   const how: Change = { by, revision };
   const changes = [
     ...(name === undefined ? [] : [() => users.rename(id, name, how)]),
     ...(role === undefined ? [] : [() => users.setRole(id, readRole(role), how)]),
+    ...(email === undefined ? [] : [() => users.setEmail(id, email, how)]),
     ...(isDisabled === undefined ? [] : [() => (isDisabled ? users.disable(id, how) : users.enable(id, how))]),
   ];
   const [only] = changes;
   if (only && changes.length === 1) return only();
-  throw new AppError('invalid', 'Send `name`, `role` or `isDisabled`: one of them.', 'Send the others after it.');
+  throw new AppError(
+    'invalid',
+    'Send `name`, `role`, `email` or `isDisabled`: one of them.',
+    'Send the others after it.',
+  );
 }

@@ -36,6 +36,38 @@ test('a user is added with a link or a password, listed, changed and removed', a
   expect((await box.ask(box.adminBrowser, 'GET', path)).status).toBe(404);
 });
 
+test('a mail address is set by administrators and by its owner, who says whether mail is sent', async () => {
+  using box = await openAccessApi();
+  const made = await box.ask<NewUser>(box.adminBrowser, 'POST', '/api/v1/users', {
+    name: 'Bob',
+    role: 'viewer',
+    email: ' bob@corp.example ',
+  });
+  expect(made.body.user).toMatchObject({ email: 'bob@corp.example', mailMe: true });
+  const path = `/api/v1/users/${made.body.user.id}`;
+  const changed = await box.ask<UserView>(box.adminBrowser, 'PATCH', path, { revision: 1, email: '' });
+  expect(changed.body).toMatchObject({ email: null, revision: 2, changedWhat: 'the mail address' });
+  const bob = box.signedIn(box.users.get(made.body.user.id));
+  const own = await box.ask<UserView>(bob, 'PATCH', '/api/v1/account', { email: 'b@corp.example', mailMe: false });
+  expect(own.body).toMatchObject({ email: 'b@corp.example', mailMe: false, revision: 2, language: null });
+  expect(box.complain(own.body, 'User')).toEqual([]);
+  for (const email of [
+    'bob',
+    'bob@',
+    'a@b, c@d',
+    'Bob <b@corp>',
+    'a@b\r\nBcc: c@d',
+    '"a b"@c',
+    '-@-',
+    'a@b.',
+    `${'x'.repeat(250)}@corp`,
+  ]) {
+    expect((await box.ask(bob, 'PATCH', '/api/v1/account', { email })).status).toBe(400);
+    expect((await box.ask(box.adminBrowser, 'PATCH', path, { revision: 2, email })).status).toBe(400);
+  }
+  expect(box.users.get(made.body.user.id)).toMatchObject({ email: 'b@corp.example', revision: 2 });
+});
+
 test('of two administrators at once the second is told who was faster, and nothing is half done', async () => {
   using box = await openAccessApi();
   const bob = await box.addUser('Bob', 'administrator');
