@@ -53,6 +53,7 @@ const tags = [
   { name: 'Uploads', description: 'Send large files in parts that may be resumed.' },
   { name: 'Placement', description: 'Where models run: wishes, memory, decisions and their reasons.' },
   { name: 'Access', description: 'Who may do what: users, sessions, API keys, and the trail of what was done.' },
+  { name: 'Notifications', description: 'Who and what is told of events: inboxes, webhooks, mail.' },
   { name: 'Appliance', description: 'The server, its processes, its templates, its health.' },
 ];
 
@@ -79,6 +80,12 @@ const parameterMeanings: Record<string, { description: string; schema: JsonSchem
   user: { description: "User's id.", schema: { type: 'string' }, example: '0b8f1d34-63a1-4f0e-9a55-7f0d7a3c2e11' },
   session: { description: 'Session.', schema: { type: 'string' }, example: 'c1a7e0de-2f4b-4a7c-8d1e-5b9f6a3e4d22' },
   key: { description: "API key's id.", schema: { type: 'string' }, example: 'p3Xb9Qe7LmZk' },
+  webhook: {
+    description: "Webhook's id.",
+    schema: { type: 'string' },
+    example: '7c9e6679-7425-40de-944b-e07fc1f90ae7',
+  },
+  delivery: { description: 'Delivery.', schema: { type: 'string' }, example: 'msg_5e1c2a9e6f0b4c3d9d572a41b7f0c8aa' },
   template: { description: 'Template.', schema: { type: 'string' }, example: 'face-detection' },
 };
 

@@ -43,7 +43,7 @@ export interface OperationText {
   id: string;
   /** What the caller must be allowed to do; a path with ":name" is about that model. */
   action: Action | 'public';
-  tag: 'Models' | 'Uploads' | 'Placement' | 'Appliance' | 'Tasks' | 'Access';
+  tag: 'Models' | 'Uploads' | 'Placement' | 'Appliance' | 'Tasks' | 'Access' | 'Notifications';
   summary: string;
   description?: string;
   /** Absent: 204 without a body. */

@@ -12,6 +12,7 @@ import { applianceRoutes } from './appliance.ts';
 import { auditRoutes } from './audit.ts';
 import type { ApiContext, AuditNote } from './context.ts';
 import { deviceRoutes } from './devices.ts';
+import { inboxRoutes } from './inbox.ts';
 import { keyRoutes } from './keys.ts';
 import { modelRoutes } from './models.ts';
 import { placementRoutes } from './placement.ts';
@@ -21,6 +22,7 @@ import { settingRoutes } from './settings.ts';
 import { setupRoutes } from './setup.ts';
 import { uploadRoutes } from './uploads.ts';
 import { userRoutes } from './users.ts';
+import { webhookRoutes } from './webhooks.ts';
 
 export interface ApiRoute {
   method: string;
@@ -76,6 +78,8 @@ export function createApi(parts: ApiContextParts, audit: Pick<Audit, 'record'>):
       .use(userRoutes(context))
       .use(keyRoutes(context))
       .use(auditRoutes(context))
+      .use(inboxRoutes(context))
+      .use(webhookRoutes(context))
       .use(settingRoutes(context));
     return app;
   };
@@ -138,7 +142,14 @@ interface Match extends Guard {
 }
 
 /** Reading leaves no trace, nor does what happens thousands of times a second; sign-ins have a log of their own. */
-const unaudited = new Set<string>(['predict', 'predictVersion', 'appendUpload', 'previewPlacement', 'signIn']);
+const unaudited = new Set<string>([
+  'predict',
+  'predictVersion',
+  'appendUpload',
+  'previewPlacement',
+  'signIn',
+  'markInboxRead',
+]);
 
 function toGuard({ method, path, hooks }: ApiRoute): Guard {
   const { 'x-action': action, operationId: id } = hooks.detail as { 'x-action': Guard['action']; operationId: string };

@@ -2,6 +2,7 @@
 import { t } from 'elysia';
 
 import { accessSchemas } from './access-schemas.ts';
+import { notifySchemas } from './notify-schemas.ts';
 import { deviceMemory, measured, placementSchemas } from './placement-schemas.ts';
 import { count, deviceKind, list, object, ref, text, time } from './shapes.ts';
 
@@ -249,6 +250,7 @@ export const schemas = {
   }),
   ...placementSchemas,
   ...accessSchemas,
+  ...notifySchemas,
 } as const;
 
 export type SchemaName = keyof typeof schemas;
