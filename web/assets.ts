@@ -13,6 +13,7 @@ import uplotStyle from '../node_modules/uplot/dist/uPlot.min.css' with { type: '
 import adminStyle from './assets/admin.css' with { type: 'text' };
 import docsStyle from './assets/docs.css' with { type: 'text' };
 import modelStyle from './assets/models.css' with { type: 'text' };
+import notifyStyle from './assets/notify.css' with { type: 'text' };
 
 export interface Asset {
   body: string;
@@ -27,7 +28,7 @@ const style = 'text/css; charset=utf-8';
 /** By the name in `/assets/NAME?v=HASH`. */
 export const assets: ReadonlyMap<string, Asset> = new Map(
   Object.entries({
-    'admin.css': asset([uplotStyle, adminStyle, modelStyle].join('\n'), style),
+    'admin.css': asset([uplotStyle, adminStyle, modelStyle, notifyStyle].map(withoutIndentation).join('\n'), style),
     'docs.css': asset(docsStyle, style),
     'htmx.js': asset(htmxScript, script),
     'uplot.js': asset(uplotScript, script),
@@ -39,6 +40,11 @@ export const assets: ReadonlyMap<string, Asset> = new Map(
     'mark.svg': asset(markSvg, 'image/svg+xml'),
   }),
 );
+
+/** Comments and the indentation are for who reads the source. */
+function withoutIndentation(css: string): string {
+  return css.replaceAll(/\/\*[^]*?\*\//g, '').replaceAll(/\n\s+/g, '\n');
+}
 
 function asset(body: string, type: string): Asset {
   return { body, type, hash: new Bun.CryptoHasher('sha256').update(body).digest('hex').slice(0, 16) };

@@ -15,6 +15,8 @@ export interface Viewer {
   role: Role;
   /** Decides what is shown, never what is allowed. */
   may(action: Action): boolean;
+  /** Entries of the inbox that were not read yet. */
+  unread?: number;
 }
 
 /** What surrounds every screen. */

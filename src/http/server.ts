@@ -84,6 +84,7 @@ export function createServer({
     access,
     gate,
     version: control.info().version,
+    unreadCount: (user) => control.notifier.unreadCount(user),
   });
   const apiParts = {
     control,

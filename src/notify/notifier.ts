@@ -50,6 +50,8 @@ export interface Notifier {
     webhook: boolean;
     mail: boolean;
   };
+  /** Sender of mails; "" without a mail server. */
+  mailFrom: string;
   /** Attempts since the start, and what is in line. */
   statistics(): {
     attempts: { channel: Channel; result: AttemptResult; count: number }[];
@@ -161,6 +163,7 @@ export function openNotifier(parts: NotifierParts): Notifier {
       return delivery;
     },
     channels: { webhook: !networks.isEmpty, mail: send !== undefined },
+    mailFrom: send ? parts.mailFrom : '',
     statistics: () => ({ attempts: dispatcher.totals(), pending: outbox.countPending() }),
     async close() {
       cancelPruning();

@@ -41,7 +41,7 @@ export interface DueDelivery {
 }
 
 export interface DeliveryRecord extends Omit<DueDelivery, 'receiver'> {
-  kind: string;
+  kind: StoredEvent['kind'];
   title: Words;
   /** Name of the webhook, or of the user. */
   receiverName: string;

@@ -8,6 +8,7 @@ import { aboutScreen, settingsScreen } from '../../web/screens/system.ts';
 import { userFormScreen, userLinkScreen, usersScreen } from '../../web/screens/users.ts';
 import type { Frame, KeyRow, SessionRow, UserRow } from '../../web/view-types.ts';
 import { machineScreens } from './machine-screens.ts';
+import { notifyScreens } from './notify-screens.ts';
 import { nowMs } from './samples.ts';
 
 const hour = 3_600_000;
@@ -26,6 +27,7 @@ export function sampleScreens(text: string): Record<string, (frame: Frame) => Ht
   const wrong = { values: { name: text }, errors: { '': text, name: text } };
   return {
     ...machineScreens(text),
+    ...notifyScreens(text),
     setup: (frame) => setupScreen(frame, { token: text, form: wrong }),
     'setup-spent': (frame) => setupScreen(frame, { token: text, form: blank, spent: true }),
     'sign-in': (frame) =>

@@ -51,6 +51,7 @@ export function accountMenu(frame: Frame): Html {
       ${
         viewer &&
         html`<ul class="menu">
+          <li><a href="/admin/account">${icon('user')}${t('account.title')}</a></li>
           <li><a href="/admin/sessions">${icon('screen')}${t('sessions.title')}</a></li>
           <li><a href="/admin/password">${icon('key')}${t('me.password')}</a></li>
           <li>

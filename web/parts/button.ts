@@ -29,6 +29,7 @@ export interface ToolButtonProps {
   /** What it does: its name for a screen reader and its tooltip. */
   label: string;
   href?: string;
+  submit?: boolean;
   class?: string;
   attributes?: Record<string, AttributeValue>;
 }
@@ -38,11 +39,12 @@ export function toolButton({
   icon: name,
   label,
   href,
+  submit,
   class: more = '',
   attributes: rest = {},
 }: ToolButtonProps): Html {
   const shared = attributes({ class: `tool ${more}`.trim(), 'aria-label': label, title: label, ...rest });
   return href === undefined
-    ? html`<button type="button" ${shared}>${icon(name)}</button>`
+    ? html`<button type="${submit ? 'submit' : 'button'}" ${shared}>${icon(name)}</button>`
     : html`<a href="${href}" ${shared}>${icon(name)}</a>`;
 }

@@ -37,6 +37,7 @@ const groups: { label?: TextKey & `nav.${string}`; entries: Entry[] }[] = [
   {
     label: 'nav.system',
     entries: [
+      { label: 'nav.notifications', href: '/admin/notifications', icon: 'bell', action: 'notification.manage' },
       { label: 'nav.settings', href: '/admin/settings', icon: 'settings', action: 'settings.read' },
       { label: 'nav.docs', href: '/docs', icon: 'book' },
       { label: 'nav.about', href: '/admin/about', icon: 'about' },

@@ -2,6 +2,8 @@
 import { assetUrl } from '../assets.ts';
 import { attributes } from '../attributes.ts';
 import { type Html, html } from '../html.ts';
+import { icon } from '../icons.ts';
+import type { Text } from '../text/text.ts';
 import type { Frame } from '../view-types.ts';
 import { accountMenu } from './account-menu.ts';
 import { toolButton } from './button.ts';
@@ -41,7 +43,7 @@ export function page(frame: Frame, props: PageProps): Html {
             <li><span aria-current="page">${title}</span></li>
           </ol>
         </nav>
-        ${live !== undefined && liveSign(frame)} ${accountMenu(frame)}
+        ${live !== undefined && liveSign(frame)} ${bell(frame)} ${accountMenu(frame)}
       </header>
       <main id="main" tabindex="-1">
         <div class="head">
@@ -107,6 +109,26 @@ const htmxConfig = JSON.stringify({
   history: 'reload',
   noSwap: [204, 304, '401', '403', '404', '5xx'],
 });
+
+/** Leads to the inbox and says how much of it is not read; moves with the page's stream, if it has one. */
+function bell({ t, viewer, path }: Frame): Html | undefined {
+  if (!viewer?.may('account.own')) return undefined;
+  const isHere = path.split('?')[0] === '/admin/inbox';
+  return html`<a
+    class="tool bell"
+    href="/admin/inbox"
+    title="${t('inbox.title')}"
+    ${attributes({ 'aria-current': isHere && 'page' })}
+    >${icon('bell')}<span class="unseen">${t('inbox.title')}</span
+    ><span class="badge" data-live-key="inbox.unread">${unreadText(t, viewer.unread ?? 0)}</span></a
+  >`;
+}
+
+/** "" for none, so that nothing is shown. */
+export function unreadText(t: Text, unread: number): string {
+  if (unread === 0) return '';
+  return unread > 99 ? `${t.number(99)}+` : t.number(unread);
+}
 
 function liveSign({ t }: Frame): Html {
   return html`<p class="live" id="live-sign" role="status" data-state="on">

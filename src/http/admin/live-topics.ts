@@ -2,6 +2,7 @@
 // look at the appliance serves all who watch; what nobody asks for is not looked at.
 import type { Html } from '../../../web/html.ts';
 import type { DecisionRow, DeviceView, InstanceRow, TrafficPoint } from '../../../web/machine-views.ts';
+import { unreadText } from '../../../web/parts/page.ts';
 import { decisionTimeline } from '../../../web/screens/decisions.ts';
 import { deviceLoad, deviceMemory, deviceState } from '../../../web/screens/devices.ts';
 import { instanceCells, instanceTable, logText } from '../../../web/screens/instances.ts';
@@ -13,7 +14,7 @@ import { signatureOf } from './instances.ts';
 import type { MachineContext } from './machine-routes.ts';
 import { gpuMemoryOf, hostMemoryOf, readDecisions, readDevices, readInstances } from './machine.ts';
 import { countModels, latestDecisions } from './overview.ts';
-import type { Visit } from './visit.ts';
+import { userOf, type Visit } from './visit.ts';
 
 /** As web/assets/admin.js takes it. */
 export type LiveValue = string | { html: string } | { point: (number | null)[] };
@@ -65,9 +66,10 @@ interface Topic {
   updates(frame: Frame, look: Look, visit: Visit): LiveUpdates;
 }
 
-export type TopicName = 'overview' | 'devices' | 'instances' | 'log' | 'traffic' | 'decisions';
+export type TopicName = 'inbox' | 'overview' | 'devices' | 'instances' | 'log' | 'traffic' | 'decisions';
 
 export const topics: Record<TopicName, Topic> = {
+  inbox: { updates: inboxUpdates },
   overview: { updates: overviewUpdates },
   devices: { action: 'device.read', updates: deviceUpdates },
   instances: { action: 'instance.read', updates: instanceUpdates },
@@ -80,6 +82,11 @@ export const topics: Record<TopicName, Topic> = {
 export const isTopic = (name: string): name is TopicName => Object.hasOwn(topics, name);
 
 const written = (content: Html): LiveValue => ({ html: content.text });
+
+/** inbox.unread, the number at the bell */
+function inboxUpdates({ t }: Frame, { context }: Look, visit: Visit): LiveUpdates {
+  return { 'inbox.unread': unreadText(t, context.control.notifier.unreadCount(userOf(visit).id)) };
+}
 
 /** overview.state, .attention, .answering, .memory, .memoryNote */
 function overviewUpdates(frame: Frame, { context, devices, nowMs }: Look, { asker }: Visit): LiveUpdates {

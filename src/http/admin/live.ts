@@ -91,7 +91,8 @@ function readTopics({ url, asker }: Visit): TopicName[] {
   for (const { action } of names.map((name) => topics[name])) {
     if (action !== undefined) requireAction(asker.actor, action);
   }
-  return names;
+  // The bell is on every page.
+  return names.includes('inbox') ? names : ['inbox', ...names];
 }
 
 /** The session may have ended and the role may have changed since the stream began. */

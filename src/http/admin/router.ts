@@ -25,6 +25,8 @@ export interface AdminParts {
   access: Access;
   gate: Gate;
   version: string;
+  /** How much of a user's inbox is not read. */
+  unreadCount: (user: string) => number;
 }
 
 export interface Admin {
@@ -37,7 +39,7 @@ export interface Admin {
 /** Pages that have no /admin before their name. */
 const entrances = new Set(['/', '/setup', '/reset', '/sign-in', '/sign-in/sso', '/sign-in/callback']);
 
-export function createAdmin(routes: readonly AdminRoute[], { access, gate, version }: AdminParts): Admin {
+export function createAdmin(routes: readonly AdminRoute[], { access, gate, version, unreadCount }: AdminParts): Admin {
   const patterns = routes.map((route) => ({ route, parts: route.path.split('/') }));
 
   function match(method: string, pathname: string) {
@@ -64,7 +66,7 @@ export function createAdmin(routes: readonly AdminRoute[], { access, gate, versi
       csrf: session ? access.formTokens.issue(session.session.id) : '',
       version,
       nowMs: Date.now(),
-      ...(actor.kind === 'user' && { viewer: viewerOf(actor) }),
+      ...(actor.kind === 'user' && { viewer: viewerOf(actor, unreadCount(actor.id)) }),
       flash: readFlash(cookies),
     };
   }
@@ -88,7 +90,8 @@ export function createAdmin(routes: readonly AdminRoute[], { access, gate, versi
       form,
       note: (more) => void (note = { ...note, ...more }),
     };
-    const isAudited = route.method === 'POST' && asker.actor.kind !== 'nobody' && asker.actor.kind !== 'guest';
+    const isAudited =
+      route.method === 'POST' && !route.leavesNoTrace && asker.actor.kind !== 'nobody' && asker.actor.kind !== 'guest';
     const record = (result: 'ok' | 'refused' | 'failed') => {
       if (!isAudited) return;
       const target = note.target ?? Object.values(params).join(':');
@@ -156,9 +159,9 @@ export function createAdmin(routes: readonly AdminRoute[], { access, gate, versi
   };
 }
 
-function viewerOf(actor: Extract<Actor, { kind: 'user' }>): Frame['viewer'] {
+function viewerOf(actor: Extract<Actor, { kind: 'user' }>, unread: number): Frame['viewer'] {
   const { name, role } = actor;
-  return { name, role, may: (action) => mayDo(actor, action) };
+  return { name, role, may: (action) => mayDo(actor, action), unread };
 }
 
 function decode(text: string): string {

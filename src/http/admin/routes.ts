@@ -4,9 +4,11 @@ import { accountRoutes } from './account.ts';
 import { auditRoutes } from './audit.ts';
 import type { AdminContext } from './context.ts';
 import { entryRoutes } from './entry.ts';
+import { inboxRoutes } from './inbox.ts';
 import { keyRoutes } from './keys.ts';
 import { machineRoutes } from './machine-routes.ts';
 import { modelRoutes } from './models.ts';
+import { notificationRoutes } from './notifications.ts';
 import { settingRoutes } from './settings.ts';
 import { signInRoutes } from './sign-ins.ts';
 import { ssoRoutes } from './sso.ts';
@@ -28,7 +30,9 @@ export function adminRoutes(context: AdminContext): AdminRoute[] {
     ...aboutRoutes(context),
     ...accountRoutes(context),
     ...auditRoutes(context),
+    ...inboxRoutes(context),
     ...keyRoutes(context),
+    ...notificationRoutes(context),
     ...settingRoutes(context),
     ...signInRoutes(context),
     ...userRoutes(context),

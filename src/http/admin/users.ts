@@ -1,7 +1,6 @@
 // The pages about users: the list, a new one, changes, and the one-time link with which one chooses a password.
 import { userFormScreen, userLinkScreen, usersScreen } from '../../../web/screens/users.ts';
 import type { FormState, Frame, UserFormView, UserRow } from '../../../web/view-types.ts';
-import { checkEmail } from '../../access/email.ts';
 import { isUserRole, type UserRole } from '../../access/roles.ts';
 import type { SessionRecord } from '../../access/sessions.ts';
 import { checkUserName, userNameKey } from '../../access/user-name.ts';
@@ -10,6 +9,7 @@ import { AppError } from '../../error.ts';
 import { sessionRows } from './account.ts';
 import type { AdminContext } from './context.ts';
 import { empty, stateOf, withError } from './entry.ts';
+import { readEmail } from './inbox.ts';
 import { cutPage } from './paging.ts';
 import { type AdminRoute, pageOf, retry, seeOther, userOf, type Visit } from './visit.ts';
 
@@ -87,7 +87,7 @@ function changingRoutes(context: AdminContext): AdminRoute[] {
         try {
           const name = checkName(context, form, state, before);
           const email = readEmail(form, state);
-          const wanted = { name, role: roleOf(form), isDisabled: form.get('enabled') !== 'on', email };
+          const wanted = { name, role: roleOf(form), isDisabled: form.get('enabled') !== 'on', email: email ?? '' };
           visit.note({ after: summarise(users.change(before.id, wanted, { by: userOf(visit).name, revision })) });
           return seeOther('/admin/users', { tone: 'good', text: frame.t('userForm.saved', { name }) });
         } catch (error) {
@@ -179,16 +179,6 @@ function checkName(
     return name;
   } catch (error) {
     if (error instanceof AppError) state.errors.name = `${error.message} ${error.hint ?? ''}`.trim();
-    throw error;
-  }
-}
-
-/** As `checkName`. @returns "" for none. @throws AppError invalid */
-function readEmail(form: ReadonlyMap<string, string>, state: FormState): string {
-  try {
-    return checkEmail(form.get('email') ?? '') ?? '';
-  } catch (error) {
-    if (error instanceof AppError) state.errors.email = `${error.message} ${error.hint ?? ''}`.trim();
     throw error;
   }
 }

@@ -27,6 +27,8 @@ export interface AdminRoute {
   action: Action | 'public' | 'signed-in';
   /** What the audit trail calls it, as the API does; the method and the path if absent. */
   operation?: string;
+  /** Nothing of it goes to the audit trail. */
+  leavesNoTrace?: boolean;
   /** For somebody who must first choose another password too. */
   isForAnyPassword?: boolean;
   /** Of a form that may be larger than others. */
