@@ -244,6 +244,7 @@ const access: Command[] = [
     ],
     options: [
       { name: 'role', value: 'ROLE', help: 'With add and set: what the user may do.' },
+      { name: 'email', value: 'ADDRESS', help: 'With add and set: where notifications go; none: nowhere.' },
       { name: 'yes', help: 'With remove: do not ask.' },
     ],
     takes: ofClients,
@@ -281,6 +282,31 @@ const access: Command[] = [
       'aimass keys rotate p3Xb9Qe7LmZk --overlap 24h',
     ],
     load: async () => (await import('./keys.ts')).keys,
+  },
+  {
+    name: 'webhooks',
+    operands: ['[add|enable|disable|test|renew|rm|log|retry]', '[NAME|ID]'],
+    summary: 'List, make and try webhooks, which tell programs on the network of what happens here',
+    details: [
+      'Without a verb it lists them. add and renew print the secret that signs what is sent: it is shown this once. test ' +
+        'sends an event about nothing; exit code 1 when it does not arrive. log lists what was sent, retry ID sends it again.',
+      'The setting notify_to names the networks that they may reach.',
+    ],
+    options: [
+      { name: 'url', value: 'URL', help: 'With add, and needed there: where JSON is posted to.' },
+      { name: 'events', value: 'KIND[,KIND]', help: 'Only these, such as release.live; all unless given.' },
+      { name: 'environment', value: 'NAME', help: 'Only events about this environment.' },
+      { name: 'endpoint', value: 'NAME', help: 'Only events about this endpoint.' },
+      { name: 'limit', value: 'N', help: 'Most entries of the log; 50 unless given.' },
+      { name: 'yes', help: 'With rm: do not ask.' },
+    ],
+    takes: ofClients,
+    examples: [
+      'aimass webhooks',
+      'aimass webhooks add tickets --url https://tickets.corp/hooks/aimass --events release.submitted,release.live',
+      'aimass webhooks test tickets',
+    ],
+    load: async () => (await import('./webhooks.ts')).webhooks,
   },
   {
     name: 'audit',

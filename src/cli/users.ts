@@ -3,18 +3,18 @@
 import { userRoles } from '../access/roles.ts';
 import type { UserRecord } from '../access/user-record.ts';
 import { AppError } from '../error.ts';
-import { oneOf } from '../setting-text.ts';
+import { filled, oneOf } from '../setting-text.ts';
 import { json } from './client.ts';
-import type { Invocation } from './command.ts';
-import { isSure, requireOption, runVerb, type Verb } from './reading.ts';
+import { type Invocation, UsageError } from './command.ts';
+import { isSure, readOption, requireOption, runVerb, type Verb } from './reading.ts';
 import { type Column, formatTime, renderTable } from './text.ts';
 
 const readRole = oneOf(userRoles);
 
 const verbs: Record<string, Verb> = {
   list: { takes: [], run: list },
-  add: { takes: ['role'], operand: 'NAME', run: add },
-  set: { takes: ['role'], operand: 'NAME', run: setRole },
+  add: { takes: ['role', 'email'], operand: 'NAME', run: add },
+  set: { takes: ['role', 'email'], operand: 'NAME', run: set },
   disable: { takes: [], operand: 'NAME', run: (invocation, name) => setDisabled(invocation, name, true) },
   enable: { takes: [], operand: 'NAME', run: (invocation, name) => setDisabled(invocation, name, false) },
   remove: { takes: ['yes'], operand: 'NAME', run: remove },
@@ -50,6 +50,7 @@ async function list({ client, report }: Invocation): Promise<void> {
     { title: 'NAME', cell: ({ name }) => name },
     { title: 'ROLE', cell: ({ role }) => role },
     { title: 'STATE', cell: describeState },
+    { title: 'MAIL', cell: ({ email }) => email ?? 'none' },
     { title: 'SIGNED IN', cell: ({ signedInAt }) => (signedInAt === null ? 'never' : formatTime(signedInAt)) },
     {
       title: 'LAST CHANGE',
@@ -71,16 +72,29 @@ function describeState({ isDisabled, hasPassword, isLinked, mustChangePassword }
 
 async function add(invocation: Invocation, name: string): Promise<void> {
   const role = requireOption(invocation, 'role', readRole);
-  const answer = await invocation.client().post<{ user: UserAnswer; link: Link }>('/api/v1/users', { name, role });
+  const email = readOption(invocation, 'email', filled);
+  const body = { name, role, ...(email !== undefined && { email }) };
+  const answer = await invocation.client().post<{ user: UserAnswer; link: Link }>('/api/v1/users', body);
   const link = await linkOf(invocation, answer.link);
   await invocation.report.answer({ user: answer.user, link }, () =>
     [`${answer.user.name} is added as ${role}.`, describeLink(link)].join('\n'),
   );
 }
 
-async function setRole(invocation: Invocation, name: string): Promise<void> {
-  const role = requireOption(invocation, 'role', readRole);
-  await change(invocation, name, { role }, (user) => `${user.name} is ${role} now.`);
+/** One at a time, as the server takes changes. */
+async function set(invocation: Invocation, name: string): Promise<void> {
+  const { options } = invocation;
+  if (!options.has('role') && !options.has('email')) throw new UsageError('--role or --email is missing.');
+  if (options.has('role') && options.has('email')) throw new UsageError('Set --role and --email one after the other.');
+  if (options.has('role')) {
+    const role = requireOption(invocation, 'role', readRole);
+    return await change(invocation, name, { role }, (user) => `${user.name} is ${role} now.`);
+  }
+  const text = requireOption(invocation, 'email', filled);
+  const email = text === 'none' ? '' : text;
+  return await change(invocation, name, { email }, (user) =>
+    user.email === null ? `${user.name} has no mail address now.` : `Mail for ${user.name} goes to ${user.email}.`,
+  );
 }
 
 async function setDisabled(invocation: Invocation, name: string, isDisabled: boolean): Promise<void> {

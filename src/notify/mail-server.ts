@@ -101,11 +101,11 @@ export function openMailServer({ host, port, tls, login }: MailServer, from: str
           'x-auto-response-suppress': 'All',
         },
       });
-      return { isAccepted: true, status: statusOf(response), text: response ?? '' };
+      return { isAccepted: true, status: statusOf(response), text: wordsOf(response ?? '') };
     } catch (error) {
       const { responseCode, response, message, code } = error as Failure;
       const isFinal = code === 'EENVELOPE' && responseCode !== undefined && responseCode >= 500;
-      return { isAccepted: false, status: responseCode, text: response ?? message, isFinal };
+      return { isAccepted: false, status: responseCode, text: wordsOf(response ?? message), isFinal };
     }
   };
 }
@@ -124,6 +124,9 @@ interface Failure extends Error {
   responseCode?: number;
   response?: string;
 }
+
+/** Without the code, which is told by itself. */
+const wordsOf = (response: string) => response.replace(/^\d{3}[ -]/, '');
 
 function statusOf(response: string | undefined): number | undefined {
   const [code] = /^\d{3}/.exec(response ?? '') ?? [];

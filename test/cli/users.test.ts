@@ -11,12 +11,12 @@ test('add prints a link that works; list, set, disable, enable, reset, unlock', 
   expect(added.out).toStartWith('Bob is added as owner.\n');
   const token = /token=([\w-]+)\n$/.exec(added.out)![1]!;
   expect(added.out).toContain(`${line.url}/reset?token=`);
-  expect((await line.run(['users'])).out).toMatch(/^Bob +owner +has no password yet +never /m);
+  expect((await line.run(['users'])).out).toMatch(/^Bob +owner +has no password yet +none +never /m);
   expect((await line.resets.complete(token, password)).name).toBe('Bob');
 
   expect((await line.run(['users', 'set', 'bob', '--role', 'viewer'])).out).toBe('Bob is viewer now.\n');
   expect((await line.run(['users', 'disable', 'BOB'])).code).toBe(0);
-  expect((await line.run(['users'])).out).toMatch(/^Bob +viewer +disabled +never .* disabled, by socket$/m);
+  expect((await line.run(['users'])).out).toMatch(/^Bob +viewer +disabled +none +never .* disabled, by socket$/m);
   expect((await line.run(['users', 'reset', 'Bob'])).err).toContain('Enable the user first.');
   expect(await line.json<object>('users', 'enable', 'Bob')).toMatchObject({ name: 'Bob', isDisabled: false });
   const link = await line.json<{ url: string }>('users', 'reset', 'Bob');
@@ -26,6 +26,17 @@ test('add prints a link that works; list, set, disable, enable, reset, unlock', 
   expect(() => line.lockOut.begin('bob', '10.0.0.9')).toThrow('Too many');
   expect((await line.run(['users', 'unlock', 'bob'])).out).toBe('Bob need not wait any longer.\n');
   expect(() => line.lockOut.begin('bob', '10.0.0.9')).not.toThrow();
+});
+
+test('a mail address is set and taken away', async () => {
+  await using line = await openLine();
+  await line.run(['users', 'add', 'Bob', '--role', 'owner', '--email', 'bob@corp.example']);
+  expect((await line.run(['users'])).out).toMatch(/^Bob .* bob@corp\.example +never /m);
+  const moved = await line.run(['users', 'set', 'bob', '--email', 'b@corp.example']);
+  expect(moved.out).toBe('Mail for Bob goes to b@corp.example.\n');
+  expect((await line.run(['users', 'set', 'bob', '--email', 'none'])).out).toBe('Bob has no mail address now.\n');
+  const wrong = await line.run(['users', 'set', 'bob', '--email', 'b at corp']);
+  expect(wrong).toMatchObject({ code: 1, err: expect.stringContaining('no mail address') });
 });
 
 test('remove asks first', async () => {
@@ -48,6 +59,8 @@ test.each([
   [['add', 'Bob', '--role', 'ownr'], "did you mean 'owner'"],
   [['ad', 'Bob'], "did you mean 'add'"],
   [['constructor', 'Bob'], 'is not one of'],
+  [['set', 'Bob'], '--role or --email is missing'],
+  [['set', 'Bob', '--role', 'viewer', '--email', 'b@c'], 'one after the other'],
   [['list', 'Bob'], 'one word too many'],
   [['disable', 'Bob', '--role', 'owner'], "'disable' does not take --role"],
 ])('wrong usage: aimass users %p', async (argv, message) => {

@@ -121,7 +121,7 @@ function sampleDeliveries(text: string): DeliveryRow[] {
       queuedMs: nowMs - 60 * minute,
       triedMs: nowMs - 60 * minute,
       status: 250,
-      answer: '250 2.0.0 Ok: queued as 4F1B2A',
+      answer: '2.0.0 Ok: queued as 4F1B2A',
     },
     {
       ...shared,

@@ -41,7 +41,9 @@ export function receiversScreen(frame: Frame, view: ReceiversView): Html {
     body: [
       notifyTabs(frame, home),
       ...(isOn ? [] : [notice({ tone: 'info', title: t('notify.off'), text: t('notify.offWhat') })]),
-      card({ title: t('webhooks.title'), flush: true, body: webhookTable(frame, view) }),
+      webhooks.length === 0
+        ? webhookTable(frame, view)
+        : card({ title: t('webhooks.title'), flush: true, body: webhookTable(frame, view) }),
       mailCard(frame, view),
     ],
   });
@@ -81,10 +83,10 @@ function webhookTable(frame: Frame, { webhooks, isOn }: ReceiversView): Html {
         label: t('webhook.last'),
         cell: ({ last }) =>
           last
-            ? html`<span
-                >${chip({ tone: stateTones[last.state], label: t(`delivery.state.${last.state}`) })}
-                ${moment(frame, last.atMs)}</span
-              >`
+            ? html`<div>
+                ${chip({ tone: stateTones[last.state], label: t(`delivery.state.${last.state}`) })}
+                <p class="hint">${moment(frame, last.atMs)}</p>
+              </div>`
             : html`<span class="quiet">${t('value.never')}</span>`,
       },
       { label: t('table.actions'), role: 'actions', cell: (row) => testForm(frame, row) },

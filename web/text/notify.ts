@@ -137,7 +137,7 @@ export const notifyTexts = {
   'delivery.state.pending': ['Waiting', '等待中'],
   'delivery.state.retrying': ['Trying again', '重试中'],
   'delivery.state.delivered': ['Delivered', '已送达'],
-  'delivery.state.failed': ['Given up', '已放弃'],
+  'delivery.state.failed': ['Not delivered', '未送达'],
   'delivery.anyState': ['Any', '不限'],
   'delivery.anyWebhook': ['All receivers', '全部接收方'],
   'delivery.webhook': ['Receiver', '接收方'],

@@ -3,27 +3,8 @@ import { expect, test } from 'bun:test';
 
 import { eventKinds } from '../../../src/notify/event.ts';
 import type { DeliveryState } from '../../../src/notify/outbox.ts';
-import { openTemporary } from '../../access/opened.ts';
-import { eventOf, openReceiver, openRoom, until } from '../../notify/opened.ts';
-import { serveAccess } from './access-api.ts';
-
-async function openBox(networkList?: string[]) {
-  const opened = await openTemporary();
-  const room = openRoom({ db: opened.db, users: opened.users, networkList });
-  const { notifier, clock } = room;
-  const box = serveAccess(opened, { notifier });
-  return {
-    ...box,
-    notifier,
-    roomClock: clock,
-    admin: opened.admin,
-    browser: box.signedIn(opened.admin),
-    async [Symbol.asyncDispose]() {
-      await room[Symbol.asyncDispose]();
-      box[Symbol.dispose]();
-    },
-  };
-}
+import { eventOf, openReceiver, until } from '../../notify/opened.ts';
+import { openNotifyApi } from './notify-api.ts';
 
 interface Webhook {
   id: string;
@@ -39,7 +20,7 @@ interface Delivery {
 }
 
 test('an inbox is listed, page by page, and read', async () => {
-  await using box = await openBox();
+  await using box = await openNotifyApi();
   const bob = await box.addUser('Bob', 'viewer');
   const browser = box.signedIn(bob);
   for (let i = 0; i < 3; i++) box.notifier.post(eventOf({ recipients: [bob.id, box.admin.id] }));
@@ -70,7 +51,7 @@ test('an inbox is listed, page by page, and read', async () => {
 
 test('a webhook is made with its secret, changed, tested, given another secret and removed', async () => {
   await using receiver = openReceiver();
-  await using box = await openBox();
+  await using box = await openNotifyApi();
   const ask = <T>(method: string, path: string, body?: unknown) => box.ask<T>(box.browser, method, path, body);
   const url = `${receiver.url}/TOKEN-IN-PATH?token=IN-QUERY`;
   const made = await ask<{ webhook: Webhook; secret: string }>('POST', '/api/v1/webhooks', { name: 'tickets', url });
@@ -116,7 +97,7 @@ test('a webhook is made with its secret, changed, tested, given another secret a
 });
 
 test('what is wrong is said', async () => {
-  await using box = await openBox();
+  await using box = await openNotifyApi();
   const good = { name: 'x', url: 'http://127.0.0.1:9/' };
   const statusOf = async (body: object) => (await box.ask(box.browser, 'POST', '/api/v1/webhooks', body)).status;
   const wrong: [object, number][] = [
@@ -130,7 +111,7 @@ test('what is wrong is said', async () => {
   ];
   for (const [body, status] of wrong) expect(await statusOf(body)).toBe(status);
   expect(box.notifier.webhooks.list()).toEqual([]);
-  await using closed = await openBox([]);
+  await using closed = await openNotifyApi([]);
   const refused = await closed.ask(closed.browser, 'POST', '/api/v1/webhooks', good);
   expect(refused).toMatchObject({ status: 409, body: { error: { hint: expect.stringContaining('notify_to') } } });
   const { body } = await closed.ask<object>(closed.browser, 'GET', '/api/v1/notifications');
@@ -141,7 +122,7 @@ test('what is wrong is said', async () => {
 
 test('deliveries are listed, filtered, paged and tried again', async () => {
   await using receiver = openReceiver(() => new Response('no', { status: 410 }));
-  await using box = await openBox();
+  await using box = await openNotifyApi();
   const settings = {
     name: 'a',
     url: receiver.url,
