@@ -29,6 +29,7 @@ export class Dispatcher {
   readonly #stopping = new AbortController();
   /** By receiver. */
   readonly #running = new Map<string, Promise<void>>();
+  readonly #trials = new Set<Promise<Outcome>>();
   readonly #totals = new Map<`${Channel} ${AttemptResult}`, number>();
   #cancelTimer = () => {};
 
@@ -44,9 +45,12 @@ export class Dispatcher {
   /** Tries one now and once; its receiver may get another one at the same time. @param id of one that is out of line */
   async tryOnce(id: string): Promise<Outcome> {
     const delivery = this.#parts.outbox.getDue(id);
-    const outcome = await this.#attempt(delivery);
-    this.#settle(delivery, { ...outcome, isFinal: true });
-    return outcome;
+    const work = this.#attempt(delivery).then((outcome) => {
+      this.#settle(delivery, { ...outcome, isFinal: true });
+      return outcome;
+    });
+    this.#trials.add(work);
+    return await work.finally(() => this.#trials.delete(work));
   }
 
   /** Attempts since the start. */
@@ -61,7 +65,7 @@ export class Dispatcher {
   async close(): Promise<void> {
     this.#stopping.abort();
     this.#cancelTimer();
-    await Promise.all(this.#running.values());
+    await Promise.allSettled([...this.#running.values(), ...this.#trials]);
   }
 
   #sleep(ms: number): void {
