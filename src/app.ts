@@ -125,7 +125,7 @@ export async function openAppliance(
     released: (key, address) => gateway.released(key, address),
     endpoints: () => releases.rollouts.plans(),
   });
-  const releases = createReleases({ config, db, registry, access, gateway, supervisor, placing });
+  const releases = createReleases({ config, db, registry, access, gateway, supervisor, placing, notifier });
 
   // Known once it listens; with port 0 the system chooses.
   let url = `http://${config.listen}`;
@@ -154,6 +154,7 @@ export async function openAppliance(
     gate: new Gate({ access, openTo: networksOf(config.openTo), trustedProxies: networksOf(config.trustedProxies) }),
     metricsTo: networksOf(config.metricsTo),
     singleSignOn,
+    hosts: { any: () => releases.hasHosts(), find: (host) => releases.endpointOfHost(host) },
     metrics: () =>
       renderInferenceMetrics(gateway.statistics()) +
       renderMachine(watch, supervisor, placing) +

@@ -7,6 +7,7 @@ import { defaultPlacement } from './device/placement-settings.ts';
 import { openDeployment } from './inference/deployment.ts';
 import type { Gateway } from './inference/gateway.ts';
 import type { Supervisor } from './inference/supervisor.ts';
+import type { Notifier } from './notify/notifier.ts';
 import { type Placing, previewOf } from './placing.ts';
 import type { Registry } from './registry/registry.ts';
 import { openReleases, type Releases } from './release/releases.ts';
@@ -19,10 +20,11 @@ export interface ReleasingParts {
   gateway: Gateway;
   supervisor: Supervisor;
   placing: Placing;
+  notifier: Pick<Notifier, 'post'>;
 }
 
 export function createReleases(parts: ReleasingParts): Releases {
-  const { config, db, registry, access, gateway, supervisor, placing } = parts;
+  const { config, db, registry, access, gateway, supervisor, placing, notifier } = parts;
   return openReleases({
     db,
     plane: gateway,
@@ -43,6 +45,6 @@ export function createReleases(parts: ReleasingParts): Releases {
       return previewOf(supervisor, openDeployment(record, '', '', { key, settings }), settings);
     },
     people: () => access.users.list(),
-    post: () => {},
+    post: (news) => notifier.post(news),
   });
 }

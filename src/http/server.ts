@@ -14,6 +14,7 @@ import type { Control } from './api/control.ts';
 import { createApi } from './api/routes.ts';
 import { assetResponse } from './assets.ts';
 import { renderDocs } from './docs.ts';
+import { hostOf, pathOnHost } from './endpoint-host.ts';
 import { errorResponse } from './errors.ts';
 import type { Asker, Gate, Peer } from './gate.ts';
 import { createDocument } from './openapi.ts';
@@ -40,6 +41,8 @@ export interface ServerParts {
   singleSignOn?: SingleSignOn;
   /** Where /metrics may be read without a key. */
   metricsTo: Networks;
+  /** Endpoints with host names of their own. */
+  hosts: { any(): boolean; find(host: string): string | undefined };
   /** Body of /metrics, in Prometheus' text format. */
   metrics: () => string;
 }
@@ -71,6 +74,7 @@ export function createServer({
   access,
   metricsTo,
   singleSignOn,
+  hosts,
 }: ServerParts): HttpServer {
   const isLoopback = /^(localhost|::1|127\..*)$/.test(parseListen(config.listen).hostname);
   const logsAll = config.logLevel === 'debug';
@@ -171,11 +175,21 @@ export function createServer({
       const startedMs = performance.now();
       const given = request.headers.get('x-request-id');
       const id = given !== null && saneId.test(given) ? given : makeId();
-      const pathname = pathOf(request.url);
+      let pathname = pathOf(request.url);
       const done = (response: Response) =>
         finish(harden(response, request, server, way, pathname), id, request, pathname, startedMs);
       load.begin();
       try {
+        const endpoint = hosts.any() ? hosts.find(hostOf(request.url)) : undefined;
+        if (endpoint !== undefined) {
+          const path = pathOnHost(endpoint, pathname);
+          // What goes on looks at the URL.
+          if (path !== pathname) {
+            server = onBehalfOf(request, server);
+            request = movedTo(path, request);
+          }
+          pathname = path;
+        }
         const response = answer(request, server, way, id, pathname);
         if (response instanceof Response) return done(response);
         return response.then(done, (error: unknown) => done(errorResponse(error, id)));
@@ -228,6 +242,19 @@ function refuse(error: AppError, pathname: string, id: string): Response {
 
 function plain(body: string, type: string, headers: Record<string, string> = {}): Response {
   return new Response(body, { headers: { 'content-type': type, 'x-content-type-options': 'nosniff', ...headers } });
+}
+
+function movedTo(path: string, request: Request): Request {
+  const url = new URL(request.url);
+  return new Request(`${url.origin}${path}${url.search}`, request);
+}
+
+/** The connection stays that of the request that came in. */
+function onBehalfOf(request: Request, server: Connections): Connections {
+  return {
+    timeout: (_, seconds) => server.timeout(request, seconds),
+    requestIP: () => server.requestIP(request),
+  };
 }
 
 const idPrefix = crypto.randomUUID().slice(0, 8);

@@ -96,6 +96,7 @@ test('draining: what runs finishes, what comes is refused, idle waits for the re
   const started = Promise.withResolvers<void>();
   const gate = Promise.withResolvers<void>();
   const server = createServer({
+    hosts: { any: () => false, find: () => undefined },
     control: {
       ...noControl,
       stopping: new AbortController().signal,
