@@ -20,7 +20,7 @@ const mostShown = 100;
 export function statusOf(endpoint: Endpoint, parts: Parts): EndpointStatus {
   const { rows, rollouts } = parts;
   const { name, live, rollout } = endpoint;
-  const warm = rollouts.endpoints().find((each) => each.endpoint.name === name)?.warm ?? [];
+  const warm = rollouts.standing.list().find((each) => each.endpoint.name === name)?.warm ?? [];
   const isShadow = rollout?.stage?.kind === 'shadow';
   const sides = [
     ...(live ? [sideOf(live, 'live', parts)] : []),

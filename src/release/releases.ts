@@ -133,7 +133,7 @@ export function openReleases(parts: ReleasesParts): Releases {
       environments.set(name, patch, byOf(actor).name, revision),
 
     endpoints: () =>
-      rollouts.endpoints().map(({ endpoint, live, rollout }) => ({
+      rollouts.standing.list().map(({ endpoint, live, rollout }) => ({
         name: endpoint.name,
         environment: endpoint.environment,
         hosts: [...endpointHosts()].filter(([, name]) => name === endpoint.name).map(([host]) => host),

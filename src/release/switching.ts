@@ -1,0 +1,155 @@
+// How one release takes the place of another: each a transaction, then the routing table made anew, so that callers see
+// either the one or the other. When that is to happen is rollout.ts's matter.
+import { messageOf } from '../error.ts';
+import type { Notes } from '../inference/notes.ts';
+import type { DataPlane } from '../inference/plane.ts';
+import type { Released } from '../inference/released.ts';
+import { log } from '../log.ts';
+import type { EndpointStanding, StandingParts } from './endpoint-standing.ts';
+import type { Guarding } from './guarding.ts';
+import { type By, bySystem } from './release-rows.ts';
+import type { Release, ReleaseEvent } from './types.ts';
+
+export interface SwitchingParts extends StandingParts {
+  released: Pick<Released, 'start' | 'end'>;
+  plane: DataPlane & { noted(key: string): Notes | undefined };
+  /** Has the routing table made anew. */
+  publish(): void;
+  /** Called for what people want to hear of, after it happened. */
+  tell(release: Release, kind: ReleaseEvent['kind'], by: By, text: string): void;
+  now(): number;
+}
+
+/** A release that a rollback leads to is kept so long while it is started. */
+const returnMs = 15 * 60_000;
+/** Of what was live during a rollout, to be the measure of the watch after it; with fewer what it did before is. */
+const enoughRequests = 200;
+
+export class Switching {
+  constructor(
+    private readonly parts: SwitchingParts,
+    private readonly standing: EndpointStanding,
+    private readonly guarding: Guarding,
+  ) {}
+
+  /** @param keepWarmMs of the one that it replaces; absent: as the environment says */
+  goLive(release: Release, live: Release | undefined, by: By, keepWarmMs?: number): void {
+    const { rows, now } = this.parts;
+    const settings = this.standing.environmentOf(release);
+    const { watchMs } = settings;
+    const isCompared = live !== undefined && this.guarding.requestsOf(live) >= enoughRequests;
+    const baseline = isCompared ? this.guarding.baseline(live) : undefined;
+    const text = live ? `It is live in the place of release ${live.id}.` : 'It is live.';
+    const fresh = rows.transaction(() => {
+      if (live) this.supersede(live, release.id, keepWarmMs ?? settings.keepWarmMs);
+      if (baseline !== undefined) rows.setBaseline(release.id, baseline);
+      rows.addEvent(release.id, 'live', by, text);
+      this.setDomain(release);
+      const times = { liveMs: now(), watchUntilMs: now() + watchMs };
+      return rows.move(release.id, 'live', { stage: null, ...times, replaced: live?.id ?? null });
+    });
+    this.parts.publish();
+    this.guarding.begin(fresh, undefined);
+    log('info', 'release is live', { release: fresh.id, endpoint: fresh.request.endpoint });
+    this.parts.tell(fresh, 'live', by, text);
+  }
+
+  private supersede(live: Release, successor: number, keepWarmMs: number): void {
+    const { rows, now } = this.parts;
+    const reason = `Release ${successor} took its place.`;
+    const times = { endedMs: now(), warmUntilMs: now() + keepWarmMs, watchUntilMs: null };
+    rows.move(live.id, 'superseded', { reason, ...times });
+    rows.addEvent(live.id, 'superseded', bySystem, reason, { successor });
+  }
+
+  /** Of one that is rolling out: what is live stays. It finishes what it has. */
+  takeOff(release: Release, reason: string, by: By): void {
+    const { rows, now } = this.parts;
+    const { stage, state } = rows.get(release.id);
+    if (state !== 'rolling-out') return;
+    const hasServed = stage?.kind === 'step' || stage?.kind === 'shadow';
+    const kind = hasServed ? 'rolled-back' : 'failed';
+    const taken = rows.transaction(() => {
+      rows.addEvent(release.id, kind, by, reason);
+      return rows.move(release.id, kind, { reason, stage: null, endedMs: now(), warmUntilMs: now() });
+    });
+    this.guarding.end(release);
+    this.parts.publish();
+    log('warn', 'release is taken off', { release: release.id, endpoint: release.request.endpoint, reason });
+    this.parts.tell(taken, kind, by, reason);
+  }
+
+  /** Starts a release again that has no instances any more, while what is live goes on. */
+  async fetchBack(target: Release): Promise<void> {
+    const { rows, now, released } = this.parts;
+    rows.change(target.id, { warmUntilMs: now() + returnMs });
+    this.parts.publish();
+    await released.start(this.standing.toReleased(target));
+  }
+
+  /** An earlier release is live again. */
+  putBack(target: Release, by: By, reason: string): Release {
+    const { rows, now } = this.parts;
+    const { live } = this.standing.get(target.request.endpoint);
+    const keepWarmMs = by === bySystem ? 0 : this.standing.environmentOf(target).keepWarmMs;
+    const text = `It is live again in the place of release ${live?.id ?? '–'}: ${reason}`;
+    const back = rows.transaction(() => {
+      if (live) {
+        const times = { endedMs: now(), warmUntilMs: now() + keepWarmMs, watchUntilMs: null };
+        rows.move(live.id, 'rolled-back', { reason, ...times });
+        rows.addEvent(live.id, 'rolled-back', by, reason, { to: target.id });
+      }
+      rows.addEvent(target.id, 'live', by, text);
+      this.setDomain(target);
+      return rows.move(target.id, 'live', { reason: '', endedMs: null, warmUntilMs: null, watchUntilMs: null });
+    });
+    if (live) this.guarding.end(live);
+    this.parts.publish();
+    if (live) this.parts.tell(rows.get(live.id), 'rolled-back', by, reason);
+    return back;
+  }
+
+  /**
+   * There is room for one of the two only: callers wait while what is live ends and the new one starts. When that cannot be
+   * started the old one is back.
+   */
+  async swap(release: Release, live: Release): Promise<void> {
+    const { rows, released } = this.parts;
+    rows.addEvent(release.id, 'stage', bySystem, 'There is room for one of the two: what is live makes room.');
+    this.goLive(release, live, bySystem, 0);
+    await released.end(live.id, `release ${release.id} needs its room`);
+    try {
+      await released.start(this.standing.toReleased(release));
+    } catch (error) {
+      const reason = messageOf(error);
+      await released.end(release.id, reason);
+      this.putBack(rows.get(live.id), bySystem, reason);
+      await released.start(this.standing.toReleased(live));
+    }
+  }
+
+  /** Ends everything of an endpoint. Resolves when its memory is back. */
+  async empty(endpoint: string, by: By): Promise<void> {
+    const { rows, now, released } = this.parts;
+    const { live, rollout, warm } = this.standing.get(endpoint);
+    const text = `${by.name} removed the endpoint.`;
+    if (rollout) this.takeOff(rollout, text, by);
+    if (live) {
+      rows.transaction(() => {
+        rows.move(live.id, 'superseded', { reason: text, endedMs: now(), warmUntilMs: now(), watchUntilMs: null });
+        rows.addEvent(live.id, 'superseded', by, text);
+      });
+      this.parts.publish();
+    }
+    for (const { id } of [rollout, live, ...warm].filter(isThere)) {
+      await released.end(id, text);
+      rows.change(id, { warmUntilMs: null });
+    }
+  }
+
+  private setDomain({ request: { endpoint, environment, domain } }: Release): void {
+    this.parts.rows.putEndpoint({ name: endpoint, environment, domain: domain || null }, bySystem.name);
+  }
+}
+
+const isThere = <T>(value: T | undefined): value is T => value !== undefined;
