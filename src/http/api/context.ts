@@ -41,9 +41,9 @@ export function parseVersion(text: string): number {
 
 export interface OperationText {
   id: string;
-  /** What the caller must be allowed to do; a path with ":name" is about that model. */
+  /** What the caller must be allowed to do; a path with ":name" or ":endpoint" is about what is called by that name. */
   action: Action | 'public';
-  tag: 'Models' | 'Uploads' | 'Placement' | 'Appliance' | 'Tasks' | 'Access' | 'Notifications';
+  tag: 'Models' | 'Uploads' | 'Placement' | 'Releases' | 'Appliance' | 'Tasks' | 'Access' | 'Notifications';
   summary: string;
   description?: string;
   /** Absent: 204 without a body. */

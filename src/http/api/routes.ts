@@ -12,16 +12,21 @@ import { applianceRoutes } from './appliance.ts';
 import { auditRoutes } from './audit.ts';
 import type { ApiContext, AuditNote } from './context.ts';
 import { deviceRoutes } from './devices.ts';
+import { endpointRoutes } from './endpoints.ts';
+import { environmentRoutes } from './environments.ts';
 import { inboxRoutes } from './inbox.ts';
 import { keyRoutes } from './keys.ts';
 import { modelRoutes } from './models.ts';
 import { placementRoutes } from './placement.ts';
 import { predictRoutes } from './predict.ts';
+import { releaseStepRoutes } from './release-steps.ts';
+import { releaseRoutes } from './releases.ts';
 import { sessionRoutes } from './session.ts';
 import { settingRoutes } from './settings.ts';
 import { setupRoutes } from './setup.ts';
 import { uploadRoutes } from './uploads.ts';
 import { userRoutes } from './users.ts';
+import { versionNoteRoutes } from './version-notes.ts';
 import { webhookRoutes } from './webhooks.ts';
 
 export interface ApiRoute {
@@ -64,7 +69,7 @@ export function createApi(parts: ApiContextParts, audit: Pick<Audit, 'record'>):
       // The same question as in `fetch`, asked of the route that was really taken.
       .onBeforeHandle({ as: 'global' }, ({ request, route, params }) => {
         const { action } = guardOf(guards, request.method, route);
-        allow(context.asker(request), action, (params as { name?: string } | undefined)?.name);
+        allow(context.asker(request), action, subjectOf(params));
       })
       .use(applianceRoutes(context))
       .use(deviceRoutes(context))
@@ -72,6 +77,11 @@ export function createApi(parts: ApiContextParts, audit: Pick<Audit, 'record'>):
       .use(placementRoutes(context))
       .use(uploadRoutes(context))
       .use(predictRoutes(context))
+      .use(releaseRoutes(context))
+      .use(releaseStepRoutes(context))
+      .use(endpointRoutes(context))
+      .use(environmentRoutes(context))
+      .use(versionNoteRoutes(context))
       .use(setupRoutes(context))
       .use(sessionRoutes(context))
       .use(accountRoutes(context))
@@ -105,7 +115,7 @@ export function createApi(parts: ApiContextParts, audit: Pick<Audit, 'record'>):
 
   async function answer(request: Request, asker: Asker, match: Match | undefined): Promise<Response> {
     try {
-      if (match) allow(asker, match.action, match.parameters.name);
+      if (match) allow(asker, match.action, subjectOf(match.parameters));
       askers.set(request, asker);
       const way = request.url.startsWith('https:') ? (secure ??= build(true)) : app;
       return await way.fetch(request);
@@ -163,6 +173,16 @@ function guardOf(guards: readonly Guard[], method: string, route: string): Guard
   const guard = guards.find((each) => each.method === wanted && each.path === route);
   if (guard) return guard;
   throw new AppError('forbidden', 'This path is not open to anybody.');
+}
+
+interface Subject {
+  name?: string;
+  endpoint?: string;
+}
+
+/** The name that a path is about; keys may be limited to some. */
+function subjectOf({ name, endpoint }: Subject = {}): string | undefined {
+  return name ?? endpoint;
 }
 
 function allow({ actor }: Asker, action: Guard['action'], model: string | undefined): void {

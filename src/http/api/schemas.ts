@@ -2,8 +2,10 @@
 import { t } from 'elysia';
 
 import { accessSchemas } from './access-schemas.ts';
+import { environmentSchemas } from './environment-schemas.ts';
 import { notifySchemas } from './notify-schemas.ts';
 import { deviceMemory, measured, placementSchemas } from './placement-schemas.ts';
+import { releaseSchemas } from './release-schemas.ts';
 import { count, deviceKind, list, object, ref, text, time } from './shapes.ts';
 
 const closed = { additionalProperties: false };
@@ -249,6 +251,8 @@ export const schemas = {
     predictions: list(object({ values: { type: 'object', additionalProperties: { type: 'number' } } })),
   }),
   ...placementSchemas,
+  ...releaseSchemas,
+  ...environmentSchemas,
   ...accessSchemas,
   ...notifySchemas,
 } as const;
