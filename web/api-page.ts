@@ -83,6 +83,10 @@ function renderStart(address: string): Html {
         html`<h3>${title}</h3>
           <pre><code>${command}</code></pre>`,
     )}
+    <p>
+      What one endpoint takes and answers, with programs to start from, is at <code>/docs/endpoints/NAME</code>, and for
+      generators of clients at <code>/openapi/endpoints/NAME.json</code>. Both need the key that calls it.
+    </p>
     <h3>When something is wrong</h3>
     <p>
       The status says what kind of error it is, and the body is

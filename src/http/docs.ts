@@ -2,7 +2,7 @@
 import { renderApiPage } from '../../web/api-page.ts';
 import type { ApiDocument } from './openapi.ts';
 
-const headers = {
+export const pageHeaders = {
   'content-type': 'text/html; charset=utf-8',
   'content-security-policy':
     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -12,6 +12,11 @@ const headers = {
 
 /** @param origin as the client wrote it: not to be trusted */
 export function renderDocs(document: ApiDocument, origin: string): Response {
-  const isOrigin = /^https?:\/\/[A-Za-z0-9.:[\]-]{1,255}$/.test(origin);
-  return new Response(renderApiPage(document, isOrigin ? origin : 'http://localhost:8700'), { headers });
+  return new Response(renderApiPage(document, safeOrigin(origin)), { headers: pageHeaders });
+}
+
+/** One that may stand in a shell command. */
+export function safeOrigin(origin: string): string {
+  const isOrigin = /^https?:\/\/[A-Za-z0-9.:[\]-]{1,255}$/.test(origin) && URL.canParse(origin);
+  return isOrigin ? origin : 'http://localhost:8700';
 }

@@ -124,7 +124,7 @@ export class Gate {
 
 /** Pages look at the form's own field, and lead to the password by themselves. */
 function isPage(pathname: string): boolean {
-  return !/^\/(?:(?:api|v1|v2)(?:\/|$)|metrics$)/.test(pathname);
+  return !/^\/(?:(?:api|v1|v2|docs|openapi)(?:\/|$)|metrics$)/.test(pathname);
 }
 
 function passwordFirst(): AppError {

@@ -114,7 +114,7 @@ const answerExample = {
   outputs: [{ name: 'scores', datatype: 'FP32', shape: [1, 2], data: [0.25, 0.75] }],
 };
 
-const errorMeanings: Record<number, string> = {
+export const errorMeanings: Record<number, string> = {
   400: 'The request is wrong, or the model is not ready.',
   404: 'Unknown model or version.',
   413: 'The body is over a limit.',

@@ -14,6 +14,7 @@ import type { Control } from './api/control.ts';
 import { createApi } from './api/routes.ts';
 import { assetResponse } from './assets.ts';
 import { renderDocs } from './docs.ts';
+import { answerEndpointDocs, findEndpointDocs } from './endpoint-docs.ts';
 import { hostOf, pathOnHost } from './endpoint-host.ts';
 import { errorResponse } from './errors.ts';
 import type { Asker, Gate, Peer } from './gate.ts';
@@ -99,11 +100,12 @@ export function createServer({
   };
   const api = createApi(apiParts, access.audit);
   const document = createDocument(api.routes, control.info().version);
+  const addressFor = (request: Request) => config.publicUrl || (URL.parse(request.url)?.origin ?? '');
   const pages: Record<string, ((request: Request) => Response) | undefined> = {
     '/healthz': () => new Response('ok\n'),
     '/metrics': () => plain(metrics(), 'text/plain; version=0.0.4; charset=utf-8'),
     '/openapi.json': () => plain(JSON.stringify(document), 'application/json'),
-    '/docs': (request) => renderDocs(document, config.publicUrl || (URL.parse(request.url)?.origin ?? '')),
+    '/docs': (request) => renderDocs(document, addressFor(request)),
   };
 
   function answer(request: Request, server: Connections, way: Way, id: string, pathname: string) {
@@ -137,6 +139,12 @@ export function createServer({
     }
     contexts.set(request, { id, server });
     const asker = identify(request, server, way, pathname);
+    const docs = isReading ? findEndpointDocs(pathname) : undefined;
+    if (docs) {
+      if (docs.form === 'page' && asker.actor.kind === 'nobody') return toSignIn(pathname);
+      requireAction(asker.actor, 'model.describe', docs.name);
+      return answerEndpointDocs(docs, control, addressFor(request));
+    }
     return admin.find(pathname) ? admin.answer(request, asker, id) : api.fetch(request, asker);
   }
 
@@ -233,6 +241,11 @@ function createLoad() {
       }
     },
   };
+}
+
+/** For people; programs send a key. */
+function toSignIn(pathname: string): Response {
+  return new Response(null, { status: 303, headers: { location: `/sign-in?next=${encodeURIComponent(pathname)}` } });
 }
 
 function refuse(error: AppError, pathname: string, id: string): Response {
