@@ -26,9 +26,10 @@ export async function showHelp({ operands, report }: Invocation): Promise<void> 
 }
 
 export async function showHelpOf(command: Command, report: Report): Promise<void> {
-  const { name, operands, summary, options, examples } = command;
+  const { name, operands, summary, verbs, options, examples } = command;
   const settings = configTable().filter(command.takes);
-  await report.answer({ name, operands, summary, options: [...options, ...commonOptions], settings, examples }, () =>
+  const takes = { options: [...options, ...commonOptions], settings };
+  await report.answer({ name, operands, summary, verbs, ...takes, examples }, () =>
     renderHelp(command, settings, report.terminal.width),
   );
 }
@@ -85,7 +86,7 @@ function headOf({ name, operands }: Command): string {
 }
 
 function renderHelp(command: Command, settings: readonly SettingRow[], width?: number): string {
-  const { summary, details = [], alias, options, examples } = command;
+  const { summary, details = [], alias, verbs = [], options, examples } = command;
   const room = width && width - 2;
   const all: [string, string][] = [...options, ...commonOptions].map((option) => [flagOf(option), option.help]);
   const flags = settings.map(({ flag, help, fallback }): [string, string] => [
@@ -96,6 +97,18 @@ function renderHelp(command: Command, settings: readonly SettingRow[], width?: n
     `${summary}.${alias ? ` Also: aimass ${alias}.` : ''}`,
     '',
     `Usage: ${usageOf(command)}${settings.length > 0 ? ' [SETTING]…' : ''}`,
+    ...(verbs.length > 0
+      ? [
+          '',
+          'Verbs',
+          indent(
+            renderPairs(
+              verbs.map(({ usage, help }) => [usage, help] as const),
+              room,
+            ),
+          ),
+        ]
+      : []),
     ...details.flatMap((paragraph) => ['', wrap(paragraph, width)]),
     '',
     'Options',

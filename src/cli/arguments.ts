@@ -46,7 +46,8 @@ function takeOption(command: Command, argument: string, rest: string[], taken: A
   if (!option) checkSetting(command, flag);
   const given = value ?? rest.shift();
   if (given === undefined) throw new UsageError(`${flag} needs a value.`, seeHelp(command));
-  if (option) taken.options.set(option.name, given);
+  const before = option?.isRepeated ? taken.options.get(option.name) : undefined;
+  if (option) taken.options.set(option.name, before === undefined ? given : `${before}\n${given}`);
   else taken.settings.push(`${flag}=${given}`);
 }
 
@@ -76,7 +77,8 @@ function checkOperands(command: Command, operands: readonly string[]): void {
       usage(command),
     );
   }
-  if (operands.length > command.operands.length) {
+  const isOpen = /…\]?$/.test(command.operands.at(-1) ?? '');
+  if (operands.length > command.operands.length && !isOpen) {
     const surplus = operands[command.operands.length]!;
     throw new UsageError(`'${surplus.slice(0, 80)}' is one word too many.`, usage(command));
   }
@@ -86,8 +88,17 @@ function usage(command: Command): string {
   return `Usage: ${usageOf(command)}`;
 }
 
+/** More would hide the operands. */
+const mostOptions = 12;
+
 export function usageOf({ name, operands, options }: Command): string {
-  return ['aimass', name, ...operands, ...options.map((option) => `[${flagOf(option)}]`)].join(' ');
+  if (options.length > mostOptions) return ['aimass', name, ...operands, '[OPTION]…'].join(' ');
+  return [
+    'aimass',
+    name,
+    ...operands,
+    ...options.map((option) => `[${flagOf(option)}]${option.isRepeated ? '…' : ''}`),
+  ].join(' ');
 }
 
 export function flagOf({ name, value }: Option): string {

@@ -9,17 +9,21 @@ export interface Option {
   name: string;
   /** What stands behind it, such as "FILE"; absent: nothing does. */
   value?: string;
+  /** May be given several times; the values are separated by line breaks then. */
+  isRepeated?: boolean;
   help: string;
 }
 
 export interface Command {
   name: string;
   alias?: string;
-  /** In order, such as "NAME"; one in brackets may be left out. */
+  /** In order, such as "NAME"; one in brackets may be left out, and after "…" there may be more of the last. */
   operands: string[];
   summary: string;
   /** More than the summary says; paragraphs. */
   details?: string[];
+  /** What its first operand may be. */
+  verbs?: { usage: string; help: string }[];
   options: Option[];
   /** Which settings it takes as flags. */
   takes: (setting: SettingRow) => boolean;
@@ -27,6 +31,9 @@ export interface Command {
   /** Loads what runs it; absent for `serve`, which is handed in. */
   load?: () => Promise<Run>;
 }
+
+/** For `takes`: what a command that talks to a server needs. */
+export const ofClients = ({ name, client }: SettingRow) => client || name === 'data' || name === 'config';
 
 /** @returns the exit code; nothing is 0 */
 export type Run = (invocation: Invocation) => Promise<number | void>;

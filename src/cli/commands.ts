@@ -1,8 +1,8 @@
 // All commands: how each is used and described. What runs them is loaded when it is needed.
 import type { SettingRow } from '../config.ts';
-import type { Command } from './command.ts';
+import { type Command, ofClients } from './command.ts';
+import { release, versions } from './release-commands.ts';
 
-const ofClients = ({ name, client }: SettingRow) => client || name === 'data' || name === 'config';
 const ofServer = ({ client }: SettingRow) => !client;
 const ofData = ({ name }: SettingRow) => name === 'data' || name === 'config' || name === 'cudaPath';
 const every = () => true;
@@ -361,7 +361,8 @@ const about: Command[] = [
 
 export const commandGroups: { title: string; commands: Command[] }[] = [
   { title: 'The server', commands: serving },
-  { title: 'Models', commands: models },
+  { title: 'Models', commands: [...models, ...versions] },
+  { title: 'Going live', commands: release },
   { title: 'Templates', commands: templates },
   { title: 'The machine', commands: machine },
   { title: 'Access', commands: access },

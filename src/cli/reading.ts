@@ -8,9 +8,11 @@ export interface Verb {
   /** Names of the options that it takes; others of the command make no sense with it. */
   takes: readonly string[];
   /** @param operand what follows the verb; absent where it takes none */
-  run: (invocation: Invocation, operand: string) => Promise<number | void>;
+  run: (invocation: Invocation, operand: string, second: string) => Promise<number | void>;
   /** What must follow it, such as "NAME". */
   operand?: string;
+  /** What must follow that. */
+  second?: string;
 }
 
 /** Runs the verb that the first operand names. @param usual the verb where there is none. @throws UsageError */
@@ -20,15 +22,16 @@ export async function runVerb(
   usual: string,
 ): Promise<number | void> {
   const { operands, options } = invocation;
-  const [word = usual, operand, ...more] = operands;
+  const [word = usual, operand, second, ...more] = operands;
   const name = asUsage(() => oneOf(Object.keys(verbs))(word));
   const verb = verbs[name]!;
-  const surplus = verb.operand ? more[0] : operand;
+  const surplus = verb.second ? more[0] : verb.operand ? second : operand;
   if (surplus !== undefined) throw new UsageError(`'${surplus.slice(0, 80)}' is one word too many.`);
   if (verb.operand && operand === undefined) throw new UsageError(`'${name}' needs ${verb.operand}.`);
+  if (verb.second && second === undefined) throw new UsageError(`'${name}' needs ${verb.second}.`);
   const stray = [...options.keys()].find((option) => option !== 'json' && !verb.takes.includes(option));
   if (stray !== undefined) throw new UsageError(`'${name}' does not take --${stray}.`);
-  return verb.run(invocation, operand ?? '');
+  return verb.run(invocation, operand ?? '', second ?? '');
 }
 
 /** @returns undefined when it was not given. @throws UsageError that names the option */
