@@ -92,18 +92,38 @@ const trafficColumns: Column<TrafficSide>[] = [
   { title: 'P95', cell: ({ p95Ms }) => formatMs(p95Ms), isRight: true },
 ];
 
+const formatTimeout = (ms: number) => (ms % 1000 === 0 ? formatSeconds(ms / 1000) : `${ms} ms`);
+
 const formatMs = (ms: number | undefined) => (ms === undefined ? '–' : `${Math.round(ms * 100) / 100} ms`);
 
 export function renderTraffic({ sides, agreement, guard = {} }: EndpointStatusAnswer, width?: number): string {
-  const looks = Object.entries(guard).map(([name, verdict]) => `${name} ${verdict.replace('_', ' ')}`);
   return [
     sides.length > 0 ? renderTable(trafficColumns, sides, width) : 'It serves nothing now.',
     ...(agreement
       ? [`Of ${plural(agreement.compared, 'answer')} in the shadow ${formatCount(agreement.disagreed)} differed.`]
       : []),
-    ...(looks.length > 0 ? [wrap(`The guard: ${looks.join(', ')}.`, width)] : []),
+    ...(Object.keys(guard).length > 0 ? [wrap(`The guard: ${describeGuard(guard)}.`, width)] : []),
   ].join('\n');
 }
+
+type Verdict = NonNullable<EndpointStatusAnswer['guard']>[string];
+
+const verdicts: [Verdict, string][] = [
+  ['breach', 'over the limit'],
+  ['fine', 'fine'],
+  ['too_few', 'too few requests yet'],
+];
+
+function describeGuard(guard: Record<string, Verdict>): string {
+  return verdicts
+    .map(([verdict, text]) => [Object.keys(guard).filter((name) => guard[name] === verdict), text] as const)
+    .filter(([names]) => names.length > 0)
+    .map(([names, text]) => `${names.map(spoken).join(', ')}: ${text}`)
+    .join('; ');
+}
+
+/** "nonFinite" as "non finite" */
+const spoken = (name: string) => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 
 export function renderReview(review: ReviewAnswer, width?: number): string {
   const { release, live, differences, checks, events, modelLicence } = review;
@@ -133,7 +153,7 @@ function pairsOf(request: RequestAnswer, modelLicence = ''): [string, string][] 
     ['instances', `${minInstances} to ${maxInstances}`],
     ['devices', deviceIds?.join(', ') ?? 'those of the environment'],
     ['domain', request.domain],
-    ['timeout', `${request.inferenceTimeoutMs} ms`],
+    ['timeout', formatTimeout(request.inferenceTimeoutMs)],
     ['queue', request.maxQueueSize === 0 ? '' : `up to ${plural(request.maxQueueSize, 'request')}`],
     ['rate', ratePerSecond === null ? '' : `${ratePerSecond} requests a second`],
     ['rollout', describeRollout(rollout)],
@@ -170,7 +190,7 @@ function describeEvidence({
 const marks = { breaking: '✗', notable: '!', plain: '·' };
 
 export function describeDifference({ group, what, before, after, weight }: Difference): string {
-  return `${marks[weight]} ${group}: ${what}: ${before} → ${after}${weight === 'breaking' ? ' (breaks callers)' : ''}`;
+  return `${marks[weight]} ${group}: ${what}: ${before || 'nothing'} → ${after || 'nothing'}${weight === 'breaking' ? ' (breaks callers)' : ''}`;
 }
 
 const lights = { green: '✓', red: '✗', pending: '…' };

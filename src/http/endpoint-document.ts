@@ -93,7 +93,9 @@ export function addressesOf({ hosts }: Pick<ServedEndpoint, 'hosts'>, origin: st
 export function describeLimits({ version, environment, timeoutMs, ratePerSecond }: ServedEndpoint): string[] {
   return [
     `Version ${version} answers now (${environment}).`,
-    ...(timeoutMs === undefined ? [] : [`A request takes ${timeoutMs} ms at most, then it is refused.`]),
+    ...(timeoutMs === undefined
+      ? []
+      : [`A request takes ${timeoutMs % 1000 === 0 ? `${timeoutMs / 1000} s` : `${timeoutMs} ms`} at most.`]),
     ...(ratePerSecond === undefined ? [] : [`All callers together may send ${ratePerSecond} requests a second.`]),
   ];
 }
