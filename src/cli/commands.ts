@@ -266,7 +266,7 @@ const access: Command[] = [
       {
         name: 'allow',
         value: 'WHAT[,WHAT]',
-        help: 'predict: call models (the default); read: see them; load: load and unload; manage: bring and place them.',
+        help: 'predict: call models (the default); read: see them; load: load and unload; manage: bring and place them; release: ask for them to go live.',
       },
       { name: 'expires', value: 'TIME', help: 'When it ends, such as 90d or 12h; never unless given.' },
       { name: 'rate', value: 'N', help: 'Most requests a second.' },
