@@ -11,7 +11,7 @@ import { parseEvidence, parseRequest, usualRequest } from './request.ts';
 import { gather, type ReviewingParts } from './reviewing.ts';
 import type { Rollouts } from './rollout.ts';
 import { isEditable } from './states.ts';
-import type { Release, ReleaseEvent, ReleaseRequest } from './types.ts';
+import { allAtOnce, type Release, type ReleaseEvent, type ReleaseRequest } from './types.ts';
 import { byOf, requireFourEyes, requireOwn, requireRequester } from './who.ts';
 
 export interface RequestParts {
@@ -136,7 +136,8 @@ export function createRequests(parts: RequestParts): Requests {
       const wish = (value ?? {}) as Record<string, unknown>;
       const text = (key: string) => (typeof wish[key] === 'string' && wish[key] !== '' ? wish[key] : undefined);
       const version = typeof wish.version === 'number' ? wish.version : undefined;
-      const base = prefill({ model: text('model'), endpoint: text('endpoint'), version });
+      // How the one before was rolled out says nothing of how this one is to be, unless somebody looked at the form.
+      const base = { ...prefill({ model: text('model'), endpoint: text('endpoint'), version }), rollout: allAtOnce };
       const request = parseRequest(value, base);
       checkPlace(request);
       requireRequester(roleOf(actor), environments.get(request.environment).settings, request.environment);

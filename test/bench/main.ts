@@ -32,6 +32,13 @@ const rows: Record<string, Row> = {
   loaded_rss_mb: { label: '  under load with one model', unit: 'MB' },
   runner_rss_mb: { label: 'Memory of a runner (small CNN)', unit: 'MB' },
   binary_mb: { label: 'Size of the executable', unit: 'MB', goal: '< 200' },
+  switch_lost: { label: '1,000 version switches, 200 changes of shares: lost requests', unit: '', goal: '0' },
+  switch_wrong_version: { label: '  answers of a version whose turn it was not', unit: '', goal: '0' },
+  switch_requests: { label: '  requests', unit: '' },
+  switch_median_ms: { label: '  a switch, median', unit: 'ms' },
+  switch_p99_before_ms: { label: '  p99 before', unit: 'ms' },
+  switch_p99_during_ms: { label: '  p99 during', unit: 'ms' },
+  switch_p99_after_ms: { label: '  p99 after', unit: 'ms' },
   evict_hit_vs_belady: { label: "Eviction, simulated: hit rate against Belady's optimum", unit: '×', goal: '≥ 0.9' },
   evict_hit_vs_belady_worst: { label: '  the worst of the workloads', unit: '×' },
   evict_hit_vs_lru: { label: '  against plain LRU', unit: '×' },
@@ -69,10 +76,10 @@ const { values: flags, positionals } = parseArgs({
   options: { json: { type: 'boolean' }, quick: { type: 'boolean' } },
   allowPositionals: true,
 });
-/** Parts that need nothing but Bun. */
-const simulated = ['eviction', 'guard'];
+/** Parts that do without the load generator. */
+const withoutWrk = ['eviction', 'guard', 'switch'];
 const unknown = positionals.find((name) => !(name in parts));
-const needsWrk = positionals.some((name) => !simulated.includes(name)) || positionals.length === 0;
+const needsWrk = positionals.some((name) => !withoutWrk.includes(name)) || positionals.length === 0;
 if (unknown !== undefined || (needsWrk && Bun.which('wrk') === null)) {
   const reason = unknown === undefined ? 'needs wrk: apt-get install wrk' : `no part is called ${unknown}`;
   console.error(`bench: ${reason}; parts are ${Object.keys(parts).join(', ')}`);

@@ -9,6 +9,7 @@ import { smallCnn } from '../support/graphs.ts';
 import { run as runEviction } from './eviction.ts';
 import { run as runGuard } from './guard.ts';
 import { median, residentMb, runBare, runWrk, startPlainPeer, takeTurns } from './measure.ts';
+import { runSwitch } from './switch.ts';
 
 export interface Effort {
   rounds: number;
@@ -182,11 +183,18 @@ async function guard(): Promise<Numbers> {
   return runGuard();
 }
 
+/** Versions of an endpoint take each other's place under load. */
+async function switching({ rounds }: Effort): Promise<Numbers> {
+  const isQuick = rounds < 3;
+  return { ...(await runSwitch(isQuick ? { switches: 100, changes: 40 } : { switches: 1000, changes: 200 })) };
+}
+
 export const parts: Record<string, (effort: Effort) => Promise<Numbers>> = {
   json,
   compute,
   batching,
   footprint,
+  switch: switching,
   eviction,
   guard,
 };
