@@ -75,13 +75,16 @@ export function renderEndpointPage(endpoint: EndpointPage): string {
 }
 
 function renderStart({ name, addresses, limits, manifest }: EndpointPage, path: string): Html {
-  const paths = [...(manifest.task === 'tensor' ? [] : [`/v1/models/${path}/predict`]), `/v2/models/${path}/infer`];
+  const verbs = manifest.task === 'tensor' ? ['infer'] : ['predict', 'infer'];
+  const pathOf = (verb: string) => `/${verb === 'infer' ? 'v2' : 'v1'}/models/${path}/${verb}`;
+  // Under a name of its own an endpoint has short paths too.
+  const urls = addresses.flatMap((address, i) => verbs.map((verb) => address + (i === 0 ? pathOf(verb) : `/${verb}`)));
   return html`<section id="start" class="start">
     <h1>Call ${name}</h1>
     <p>${limits.map((sentence) => `${sentence} `)}</p>
     <h3>Addresses</h3>
     <ul class="fields">
-      ${addresses.flatMap((address) => paths.map((each) => html`<li><code>POST ${address}${each}</code></li>`))}
+      ${urls.map((url) => html`<li><code>POST ${url}</code></li>`)}
     </ul>
     <h3>Key</h3>
     <p>

@@ -86,7 +86,8 @@ export function createEndpointDocument(served: ServedEndpoint, origin: string): 
 /** Where it is reached: this server first, then under the host names of its own. */
 export function addressesOf({ hosts }: Pick<ServedEndpoint, 'hosts'>, origin: string): string[] {
   const { protocol, port } = new URL(origin);
-  return [origin, ...hosts.map((host) => `${protocol}//${host}${port === '' ? '' : `:${port}`}`)];
+  const own = hosts.map((host) => `${protocol}//${host}${port === '' ? '' : `:${port}`}`);
+  return [...new Set([origin, ...own])];
 }
 
 /** What a caller must reckon with. */

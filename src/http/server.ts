@@ -141,7 +141,9 @@ export function createServer({
     const asker = identify(request, server, way, pathname);
     const docs = isReading ? findEndpointDocs(pathname) : undefined;
     if (docs) {
-      if (docs.form === 'page' && asker.actor.kind === 'nobody') return toSignIn(pathname);
+      const isOwnHost = hosts.any() && hosts.find(hostOf(request.url)) !== undefined;
+      const home = isOwnHost ? config.publicUrl : '/';
+      if (docs.form === 'page' && asker.actor.kind === 'nobody' && home !== '') return toSignIn(home, pathname);
       requireAction(asker.actor, 'model.describe', docs.name);
       return answerEndpointDocs(docs, control, addressFor(request));
     }
@@ -243,9 +245,10 @@ function createLoad() {
   };
 }
 
-/** For people; programs send a key. */
-function toSignIn(pathname: string): Response {
-  return new Response(null, { status: 303, headers: { location: `/sign-in?next=${encodeURIComponent(pathname)}` } });
+/** For people; programs send a key. @param home where people sign in */
+function toSignIn(home: string, pathname: string): Response {
+  const location = `${home.replace(/\/$/, '')}/sign-in?next=${encodeURIComponent(pathname)}`;
+  return new Response(null, { status: 303, headers: { location } });
 }
 
 function refuse(error: AppError, pathname: string, id: string): Response {

@@ -115,7 +115,7 @@ test('the document has the real inputs, a whole row, its addresses and its limit
 
 test('the page says where, with what and how; it takes nothing from elsewhere', async () => {
   const text = await page(controlOf(fraud), 'fraud');
-  expect(text).toContain('POST https://fraud.models.corp.lan:8700/v2/models/fraud/infer');
+  expect(text).toContain('POST https://fraud.models.corp.lan:8700/infer');
   expect(text).toContain('Version 7 answers now (production).');
   expect(text).toContain('All callers together may send 50 requests a second.');
   expect(text).toContain('href="/openapi/endpoints/fraud.json"');
