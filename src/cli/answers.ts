@@ -13,6 +13,9 @@ export interface VersionAnswer extends VersionRecord {
   state: State;
   /** Why it is not ready. */
   reason?: string;
+  tags?: string[];
+  note?: string;
+  archivedAt?: string | null;
 }
 
 export interface ModelSummary extends ModelRecord {

@@ -88,6 +88,7 @@ function renderModel(model: ModelAnswer, width?: number): string {
     { title: 'CREATED', cell: ({ createdAt }) => formatTime(createdAt) },
     { title: 'SIZE', cell: ({ bytes }) => formatBytes(bytes), isRight: true },
     { title: 'FROM', cell: describeOrigin },
+    ...(versions.some((each) => describeTags(each) !== '') ? [{ title: 'TAGS', cell: describeTags }] : []),
   ];
   return [
     `${name} is ${state}${current === null ? '' : `; version ${current} answers`}.`,
@@ -103,6 +104,8 @@ function pairsOfVersion(version: VersionAnswer): [string, string][] {
   const pairs: [string, string | undefined][] = [
     ['model', `${version.model}:${version.version}`],
     ['state', reason ? `${version.state}: ${reason}` : version.state],
+    ['tags', describeTags(version) || undefined],
+    ['noted', version.note || undefined],
     ['task', manifest.task],
     ['description', manifest.description],
     ['licence', manifest.licence ?? 'not stated'],
@@ -118,6 +121,10 @@ function pairsOfVersion(version: VersionAnswer): [string, string][] {
     ['notes', warnings.length > 0 ? warnings.join('\n') : undefined],
   ];
   return pairs.filter((pair): pair is [string, string] => pair[1] !== undefined);
+}
+
+function describeTags({ tags = [], archivedAt = null }: VersionAnswer): string {
+  return [...tags, ...(archivedAt === null ? [] : ['archived'])].join(', ');
 }
 
 function describeOrigin({ manifest: { origin } }: VersionAnswer): string {

@@ -67,6 +67,12 @@ test('push, release, follow, replace, compare, roll back, tidy up', async () => 
   expect(measured.numbers!.p95Ms).toBeGreaterThan(0);
   expect(await say('tag', 'plus:1', 'steady', '--note', 'adds 1')).toMatch(/^tags +steady\nnote +adds 1$/m);
 
+  await say('tag', 'plus:2', '--archive');
+  const listed = await say('show', 'plus');
+  expect(listed).toMatch(/^1 .* steady$/m);
+  expect(listed).toMatch(/^2 .* archived$/m);
+  expect(await say('show', 'plus:1')).toMatch(/^tags +steady\nnoted +adds 1$/m);
+
   const changed = await say('environments', 'staging', '--set', 'keep-warm=0s', '--set', 'policy.max-p95=50ms');
   expect(changed).toMatch(/^keep-warm +0 ms$/m);
   expect(changed).toMatch(/^policy\.max-p95 +50 ms$/m);

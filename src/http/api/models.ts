@@ -4,9 +4,11 @@ import { Elysia, t } from 'elysia';
 import type { ImportRequest } from '../../registry/registry.ts';
 import { readJson } from './body.ts';
 import { type ApiContext, describe, parseVersion } from './context.ts';
+import type { Control } from './control.ts';
 import { answerImport, importModels, receiveBody } from './importing.ts';
+import { type VersionNoteView, viewNote } from './release-views.ts';
 import { importBody, importManyBody, pushQuery } from './schemas.ts';
-import { listKnown, viewModel, viewVersion } from './views.ts';
+import { listKnown, type VersionView, viewModel, viewVersion } from './views.ts';
 
 /** Content of a request that is a file rather than JSON about uploads. */
 const rawFile = { schema: { type: 'string' as const, format: 'binary' } };
@@ -28,7 +30,7 @@ export function modelRoutes(context: ApiContext) {
         answer: { schema: 'ModelList' },
       }),
     })
-    .get('/api/v1/models/:name', ({ params }) => viewModel(control, params.name), {
+    .get('/api/v1/models/:name', ({ params }) => viewNoted(control, params.name), {
       detail: describe({
         id: 'getModel',
         action: 'model.read',
@@ -56,7 +58,10 @@ export function modelRoutes(context: ApiContext) {
     )
     .get(
       '/api/v1/models/:name/versions/:version',
-      ({ params }) => viewVersion(control, registry.getVersion(params.name, parseVersion(params.version))),
+      ({ params }) => {
+        const version = viewVersion(control, registry.getVersion(params.name, parseVersion(params.version)));
+        return { ...version, ...noteOf(control, version) };
+      },
       {
         detail: describe({
           id: 'getVersion',
@@ -174,6 +179,16 @@ export function modelRoutes(context: ApiContext) {
       },
       { detail: describeServing('unloadVersion', 'Stop serving one version', 'Model') },
     );
+}
+
+/** With what was noted about each version. */
+function viewNoted(control: Control, name: string) {
+  const model = viewModel(control, name);
+  return { ...model, versions: model.versions.map((each) => ({ ...each, ...noteOf(control, each) })) };
+}
+
+function noteOf({ release }: Control, { model, version }: VersionView): VersionNoteView {
+  return viewNote(release.versionNote(model, version));
 }
 
 function isJson(request: Request): boolean {

@@ -143,6 +143,9 @@ export const schemas = {
     entry: text,
     bytes: count,
     createdAt: time,
+    'tags?': list(text),
+    'note?': text,
+    'archivedAt?': { type: ['string', 'null'], format: 'date-time', description: 'Archived versions are not offered.' },
   }),
   Manifest: object(
     {
