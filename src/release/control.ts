@@ -11,6 +11,7 @@ import type {
   PolicyCheck,
   Release,
   ReleaseEvent,
+  ReleaseRequest,
   ReleaseState,
 } from './types.ts';
 
@@ -112,9 +113,11 @@ export interface ReleaseControl {
   /** How many wait for a decision. */
   waiting(): number;
   get(id: number): Release;
+  /** What happened to it, oldest first. */
+  events(id: number): ReleaseEvent[];
   review(actor: Actor, id: number): Promise<Review>;
   /** What the form is filled with: the settings of what is live at the endpoint, else defaults. */
-  prefill(wish: { model?: string; version?: number; endpoint?: string; environment?: EnvironmentName }): unknown;
+  prefill(wish: { model?: string; version?: number; endpoint?: string; environment?: EnvironmentName }): ReleaseRequest;
   /** @param value a ReleaseRequest, checked here; what is left out has the values of `prefill` */
   create(actor: Actor, value: unknown): Release;
   edit(actor: Actor, id: number, patch: unknown, revision?: number): Release;
@@ -131,12 +134,13 @@ export interface ReleaseControl {
   rollback(actor: Actor, endpoint: string, options?: { to?: number; reason?: string }): Promise<Release>;
   /** Goes to the next step of a rollout now. */
   advance(actor: Actor, id: number): Promise<Release>;
-  /** Sends made-up inputs to a loaded version and measures; its evidence can be attached. */
+  /** Sends made-up inputs to a loaded version and measures; its evidence can be attached. One at a time. */
   loadTest(actor: Actor, request: LoadTestRequest, signal?: AbortSignal): Promise<Evidence>;
 
   /** Any two versions, of one model or of two. */
   compare(a: { model: string; version: number }, b: { model: string; version: number }): Difference[];
   versionNote(model: string, version: number): VersionNote;
+  /** @param patch `tags`, `note` and `archived` (true or false), each as far as it is to change */
   setVersionNote(actor: Actor, model: string, version: number, patch: unknown): VersionNote;
   retention(model: string): Retention;
   /** Sets it and removes what it says is not to be kept. @returns the removed versions */

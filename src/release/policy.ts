@@ -16,8 +16,8 @@ export interface PolicyFacts {
   instancesInUse: number;
   endpointsInUse: number;
   isNewEndpoint: boolean;
-  /** Endpoint that has the wanted domain already. */
-  domainOf?: string;
+  /** A host name that this endpoint would have, and that another has already. */
+  taken?: { host: string; endpoint: string };
 }
 
 export function checkRelease(facts: PolicyFacts): PolicyCheck[] {
@@ -80,10 +80,10 @@ function checkQuota(facts: PolicyFacts): PolicyCheck | undefined {
   return check('quota', true, `Within what ${name} may have.`);
 }
 
-function checkDomain({ domainOf, request: { domain } }: PolicyFacts): PolicyCheck | undefined {
-  if (domain === '') return undefined;
-  const bad = `The endpoint '${domainOf}' has the host name ${domain} already.`;
-  return { ...check('domain', domainOf === undefined, `The host name ${domain} is free.`, bad), mayOverride: false };
+function checkDomain({ taken, request: { domain } }: PolicyFacts): PolicyCheck | undefined {
+  if (domain === '' && !taken) return undefined;
+  const bad = `The endpoint '${taken?.endpoint}' has the host name ${taken?.host} already.`;
+  return { ...check('domain', taken === undefined, `The host name ${domain} is free.`, bad), mayOverride: false };
 }
 
 function checkP95({ evidence }: ReleaseRequest, maxP95Ms: number | null): PolicyCheck | undefined {

@@ -10,14 +10,14 @@ import type { EndpointStatus, ReleaseControl, Review } from './control.ts';
 import { compareVersions } from './differences.ts';
 import { statusOf } from './endpoint-status.ts';
 import { Environments } from './environments.ts';
-import { hostsOf } from './hosts.ts';
+import { hostsOf, labelOf } from './hosts.ts';
 import { loadTest } from './load-test.ts';
 import { type By, ReleaseRows } from './release-rows.ts';
 import { createRequests } from './requests.ts';
 import { gather, type ReviewingParts } from './reviewing.ts';
 import { type RolloutParts, Rollouts } from './rollout.ts';
 import { newsOf, type ReleaseNews } from './telling.ts';
-import type { Environment, Release, ReleaseEvent } from './types.ts';
+import type { Endpoint, Environment, Release, ReleaseEvent } from './types.ts';
 import { pickRemovable, VersionNotes } from './version-notes.ts';
 import { byOf, mayNow } from './who.ts';
 
@@ -92,12 +92,35 @@ export function openReleases(parts: ReleasesParts): Releases {
     environments,
     notes,
     settingsOf,
-    domainOwner(domain, except) {
-      const owner = endpointHosts().get(domain);
-      return owner === except ? undefined : owner;
+    findTaken({ endpoint, domain }) {
+      const wanted = [domain, parts.endpointDomain && `${labelOf(endpoint)}.${parts.endpointDomain}`].filter(Boolean);
+      return wanted
+        .map((host) => ({ host, endpoint: endpointHosts().get(host) ?? endpoint }))
+        .find((each) => each.endpoint !== endpoint);
     },
   };
   let timer: Timer | undefined;
+  let isTesting = false;
+
+  const endpoints = (): Endpoint[] =>
+    rollouts.standing.list().map(({ endpoint, live, rollout }) => ({
+      name: endpoint.name,
+      environment: endpoint.environment,
+      hosts: [...endpointHosts()].filter(([, name]) => name === endpoint.name).map(([host]) => host),
+      createdMs: endpoint.created_ms,
+      createdBy: endpoint.created_by,
+      ...(live && { live }),
+      ...(rollout && { rollout }),
+    }));
+
+  async function retain(model: string): Promise<number[]> {
+    const removed = pickRemovable(parts.versionsOf(model), notes.retention(model), {
+      isNeeded: (version) => rows.isNeeded(model, version) || parts.isInUse(model, version),
+      wasLive: (version) => rows.wasLive(model, version),
+    });
+    for (const version of removed) await parts.removeVersion(model, version);
+    return removed;
+  }
 
   return {
     rollouts,
@@ -111,14 +134,7 @@ export function openReleases(parts: ReleasesParts): Releases {
         'Withdraw or replace the release first; one that was replaced keeps its version until its instances end.',
       );
     },
-    async retain(model) {
-      const removed = pickRemovable(parts.versionsOf(model), notes.retention(model), {
-        isNeeded: (version) => rows.isNeeded(model, version) || parts.isInUse(model, version),
-        wasLive: (version) => rows.wasLive(model, version),
-      });
-      for (const version of removed) await parts.removeVersion(model, version);
-      return removed;
-    },
+    retain,
     async restore() {
       await rollouts.restore();
       timer = setInterval(() => rollouts.tick(), parts.tickMs ?? usualTickMs);
@@ -132,18 +148,9 @@ export function openReleases(parts: ReleasesParts): Releases {
     setEnvironment: (actor, name, patch, revision): Environment =>
       environments.set(name, patch, byOf(actor).name, revision),
 
-    endpoints: () =>
-      rollouts.standing.list().map(({ endpoint, live, rollout }) => ({
-        name: endpoint.name,
-        environment: endpoint.environment,
-        hosts: [...endpointHosts()].filter(([, name]) => name === endpoint.name).map(([host]) => host),
-        createdMs: endpoint.created_ms,
-        createdBy: endpoint.created_by,
-        ...(live && { live }),
-        ...(rollout && { rollout }),
-      })),
+    endpoints,
     endpoint(name): EndpointStatus {
-      const endpoint = this.endpoints().find((each) => each.name === name);
+      const endpoint = endpoints().find((each) => each.name === name);
       if (!endpoint) throw new AppError('not_found', `There is no endpoint '${name}'.`, 'List the endpoints.');
       return statusOf(endpoint, { ...parts, rows, rollouts });
     },
@@ -157,6 +164,7 @@ export function openReleases(parts: ReleasesParts): Releases {
     releases: (filter) => rows.list(filter),
     waiting: () => rows.count('submitted'),
     get: (id) => rows.get(id),
+    events: (id) => rows.events(rows.get(id).id),
     ...createRequests({ ...parts, rows, environments, reviewing, rollouts, publish, tell, now }),
     async review(actor, id): Promise<Review> {
       const release = rows.get(id);
@@ -170,8 +178,15 @@ export function openReleases(parts: ReleasesParts): Releases {
       await rollouts.advance(rows.get(id), byOf(actor));
       return rows.get(id);
     },
-    loadTest: async (_actor, { model, version, seconds, connections }, signal) =>
-      loadTest(plane, parts.routeToTry(model, version), { seconds, connections }, signal),
+    async loadTest(_actor, { model, version, seconds, connections }, signal) {
+      if (isTesting) throw new AppError('conflict', 'Another load test is under way.', 'Two would measure each other.');
+      isTesting = true;
+      try {
+        return await loadTest(plane, parts.routeToTry(model, version), { seconds, connections }, signal);
+      } finally {
+        isTesting = false;
+      }
+    },
 
     compare(a, b) {
       const [left, right] = [parts.getVersion(a.model, a.version), parts.getVersion(b.model, b.version)];
@@ -192,7 +207,7 @@ export function openReleases(parts: ReleasesParts): Releases {
     async setRetention(actor, model, patch) {
       parts.versionsOf(model);
       const retention = notes.setRetention(model, patch, byOf(actor).name);
-      return { retention, removed: await this.retain(model) };
+      return { retention, removed: await retain(model) };
     },
   };
 }

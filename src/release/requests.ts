@@ -194,6 +194,7 @@ export function createRequests(parts: RequestParts): Requests {
     },
     attach(actor, id, evidence) {
       const release = rows.get(id);
+      if (!mayDo(actor, 'release.review')) requireOwn(actor, release);
       const read = parseEvidence(evidence);
       if (!['draft', 'submitted', 'changes-asked'].includes(release.state)) {
         throw new AppError('conflict', `Nothing is attached to a release that is ${release.state}.`);

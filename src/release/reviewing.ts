@@ -7,7 +7,7 @@ import { compareRequests, compareVersions, type Measured, sorted } from './diffe
 import type { Environments } from './environments.ts';
 import { checkRelease } from './policy.ts';
 import type { ReleaseRows } from './release-rows.ts';
-import type { Difference, PolicyCheck, Release } from './types.ts';
+import type { Difference, PolicyCheck, Release, ReleaseRequest } from './types.ts';
 import type { VersionNotes } from './version-notes.ts';
 
 export interface ReviewingParts {
@@ -20,8 +20,8 @@ export interface ReviewingParts {
   settingsOf(release: Release): PlacementSettings;
   /** Where so many instances would run beside what runs now. */
   preview(record: VersionRecord, settings: PlacementSettings): Promise<PlacementPreview>;
-  /** Host name of the wildcard and others: the endpoint that has it, other than this one. */
-  domainOwner(domain: string, except: string): string | undefined;
+  /** A host name that the endpoint would have, of its own or below the wildcard, and that another endpoint has. */
+  findTaken(request: ReleaseRequest): { host: string; endpoint: string } | undefined;
 }
 
 export interface Gathered {
@@ -58,7 +58,7 @@ export async function gather(release: Release, parts: ReviewingParts): Promise<G
     instancesInUse: staying.reduce((sum, each) => sum + each.request.maxInstances, 0),
     endpointsInUse: endpoints.filter(({ environment }) => environment === request.environment).length,
     isNewEndpoint: !endpoints.some(({ name }) => name === request.endpoint),
-    ...(request.domain !== '' && { domainOf: parts.domainOwner(request.domain, request.endpoint) }),
+    taken: parts.findTaken(request),
   });
   return { live, differences, checks, placement, modelLicence: record?.manifest.licence };
 }

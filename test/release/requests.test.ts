@@ -133,8 +133,8 @@ test('two domains are never the same, and an endpoint is found by its own', asyn
   await releasing.settled(first.id, 'live');
   expect(releases.endpoint('m').endpoint.hosts).toEqual(['sums.corp.lan', 'm.models.lan']);
   expect(releases.endpointOfHost('sums.corp.lan')).toBe('m');
-  for (const domain of ['sums.corp.lan', 'm.models.lan']) {
-    const { id } = releases.create(olga, { model: 'other', environment: 'staging', domain });
+  for (const wish of [{ domain: 'sums.corp.lan' }, { domain: 'm.models.lan' }, { endpoint: 'M' }]) {
+    const { id } = releases.create(olga, { model: 'other', environment: 'staging', ...wish });
     expect(await failureOf(releases.submit(olga, id))).toMatchObject({ code: 'conflict' });
   }
 });

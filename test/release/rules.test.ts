@@ -244,7 +244,7 @@ test('every check is green, red or to come, as the facts are', () => {
   expect(reds({ refusals: [{ reason: 'full' }] })).toEqual(['room']);
   expect(reds({ instancesInUse: 2 })).toEqual(['quota']);
   expect(reds({ isNewEndpoint: true })).toEqual(['quota']);
-  expect(reds({ domainOf: 'other' })).toEqual(['domain']);
+  expect(reds({ taken: { host: 'fraud.lan', endpoint: 'other' } })).toEqual(['domain']);
   expect(reds({ request: { ...facts.request, evidence: [], licence: '' } })).toEqual([
     'licence',
     'evaluation',

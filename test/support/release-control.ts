@@ -146,6 +146,7 @@ export function createReleaseControl(versions: Record<string, number[]>) {
       Object.assign(found, { settings: { ...found.settings, ...(patch as object) }, revision: found.revision + 1 });
       return structuredClone(found);
     },
+    events: (id) => structuredClone(events.filter(({ release }) => release === find(id).id)),
     endpoints,
     endpoint: status,
     async removeEndpoint(_actor, name) {

@@ -115,7 +115,8 @@ function talkRoutes({ control: { release }, limits, asker, note }: ApiContext) {
         body: evidenceBody,
         detail: describe({
           id: 'attachEvidence',
-          action: 'release.request',
+          // To one's own, or as a reviewer: the control looks.
+          action: 'release.comment',
           tag: 'Releases',
           summary: 'Attach what speaks for a release: numbers, a text, a link',
           answer: { status: 201, schema: 'Release' },
