@@ -19,6 +19,7 @@ import { type SettingSources, viewSettings } from './http/api/settings.ts';
 import { renderDeviceMetrics } from './http/device-metrics.ts';
 import { Gate } from './http/gate.ts';
 import { renderNotifyMetrics } from './http/notify-metrics.ts';
+import { renderReleaseMetrics } from './http/release-metrics.ts';
 import { createServer } from './http/server.ts';
 import { renderInferenceMetrics } from './http/v2/nv-metrics.ts';
 import { createV2 } from './http/v2/routes.ts';
@@ -158,7 +159,8 @@ export async function openAppliance(
     metrics: () =>
       renderInferenceMetrics(gateway.statistics()) +
       renderMachine(watch, supervisor, placing) +
-      renderNotifyMetrics(notifier.statistics()),
+      renderNotifyMetrics(notifier.statistics()) +
+      renderReleaseMetrics(releases),
   });
   const listeners = listen(config, server.fetch, tls);
   url = listeners.url;

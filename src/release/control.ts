@@ -61,6 +61,16 @@ export interface TrafficSide {
   p95Ms?: number;
 }
 
+export interface EndpointShare {
+  endpoint: string;
+  environment: EnvironmentName;
+  release: number;
+  model: string;
+  version: number;
+  /** 0…1. */
+  share: number;
+}
+
 export interface EndpointStatus {
   endpoint: Endpoint;
   sides: TrafficSide[];
@@ -108,6 +118,14 @@ export interface ReleaseControl {
   endpoint(name: string): EndpointStatus;
   /** Ends what it serves and forgets the name; its releases stay in the history. */
   removeEndpoint(actor: Actor, name: string): Promise<void>;
+
+  /** Who answers what share of each endpoint now. */
+  traffic(): EndpointShare[];
+  /** How many releases are in each state, and how many were ever taken back, by whom. */
+  counts(): {
+    states: { state: ReleaseState; count: number }[];
+    takenBack: { endpoint: string; kind: 'rolled-back' | 'failed'; by: 'server' | 'person'; count: number }[];
+  };
 
   releases(filter?: ReleaseFilter): Release[];
   /** How many wait for a decision. */

@@ -137,6 +137,23 @@ export class ReleaseRows {
       .get(state)!.count;
   }
 
+  countStates(): { state: ReleaseState; count: number }[] {
+    return this.db
+      .query<{ state: ReleaseState; count: number }, []>('SELECT state, count(*) AS count FROM releases GROUP BY state')
+      .all();
+  }
+
+  /** By endpoint and by whether the server did it itself. */
+  countTakenBack() {
+    return this.db
+      .query<{ endpoint: string; kind: 'rolled-back' | 'failed'; by: 'server' | 'person'; count: number }, []>(
+        `SELECT endpoint, kind, iif(actor_id = 'system' AND actor = 'system', 'server', 'person') AS by, count(*) AS count
+         FROM release_events JOIN releases ON releases.id = release
+         WHERE kind IN ('rolled-back', 'failed') GROUP BY endpoint, kind, by ORDER BY endpoint, kind, by`,
+      )
+      .all();
+  }
+
   /** Whether a release that may still serve, or serve again by a rollback, is of this version. */
   isNeeded(model: string, version: number): boolean {
     const open = "'draft', 'submitted', 'changes-asked', 'approved', 'rolling-out', 'live'";

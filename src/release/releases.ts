@@ -17,7 +17,7 @@ import { createRequests } from './requests.ts';
 import { gather, type ReviewingParts } from './reviewing.ts';
 import { type RolloutParts, Rollouts } from './rollout.ts';
 import { newsOf, type ReleaseNews } from './telling.ts';
-import type { Endpoint, Environment, Release, ReleaseEvent } from './types.ts';
+import type { Endpoint, Environment, EnvironmentName, Release, ReleaseEvent } from './types.ts';
 import { pickRemovable, VersionNotes } from './version-notes.ts';
 import { byOf, mayNow } from './who.ts';
 
@@ -160,6 +160,14 @@ export function openReleases(parts: ReleasesParts): Releases {
       rows.removeEndpoint(name);
       publish();
     },
+
+    traffic: () =>
+      rollouts.plans().flatMap(({ name, environment, shares }) =>
+        shares.map(({ release: { id, model, version }, share }) => {
+          return { endpoint: name, environment: environment as EnvironmentName, release: id, model, version, share };
+        }),
+      ),
+    counts: () => ({ states: rows.countStates(), takenBack: rows.countTakenBack() }),
 
     releases: (filter) => rows.list(filter),
     waiting: () => rows.count('submitted'),

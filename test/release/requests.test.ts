@@ -1,6 +1,7 @@
 // The way of a request from draft to decision: who may do what, what is written down, who hears of it.
 import { expect, test } from 'bun:test';
 
+import { renderReleaseMetrics } from '../../src/http/release-metrics.ts';
 import { adder } from '../support/machine.ts';
 import { adam, failureOf, olga, openReleasing, person, rita, vera } from './opened.ts';
 
@@ -124,6 +125,26 @@ test('a signature that breaks callers is shown first, and needs an override', as
   await releases.approve(adam, id, { override: 'all callers were changed' });
   const overridden = (await releases.review(adam, id)).events.find(({ kind }) => kind === 'overridden');
   expect(overridden).toMatchObject({ text: 'all callers were changed', data: { checks: ['signature'] } });
+});
+
+test('what is live and what was taken back is counted', async () => {
+  await using releasing = await openReleasing({ m: [adder(1), adder(NaN)] });
+  const { releases } = releasing;
+  const first = await releasing.approve({ model: 'm', version: 1 });
+  await releasing.settled(first.id, 'live');
+  await releasing.settled((await releasing.approve({ model: 'm', version: 2 })).id, 'failed');
+  expect(releases.counts()).toEqual({
+    states: [
+      { state: 'failed', count: 1 },
+      { state: 'live', count: 1 },
+    ],
+    takenBack: [{ endpoint: 'm', kind: 'failed', by: 'server', count: 1 }],
+  });
+  const text = renderReleaseMetrics(releases);
+  expect(text).toContain(
+    `aimass_endpoint_share{endpoint="m",environment="staging",model="m",version="1",release="${first.id}"} 1`,
+  );
+  expect(text).toContain('aimass_releases_taken_back_total{endpoint="m",kind="failed",by="server"} 1');
 });
 
 test('two domains are never the same, and an endpoint is found by its own', async () => {

@@ -147,6 +147,8 @@ export function createReleaseControl(versions: Record<string, number[]>) {
       return structuredClone(found);
     },
     events: (id) => structuredClone(events.filter(({ release }) => release === find(id).id)),
+    traffic: () => [],
+    counts: () => ({ states: [], takenBack: [] }),
     endpoints,
     endpoint: status,
     async removeEndpoint(_actor, name) {
