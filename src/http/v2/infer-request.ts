@@ -4,6 +4,7 @@ import { AppError } from '../../error.ts';
 import type { VersionRoute } from '../../inference/routing.ts';
 import { type Datatype, datatypeBytes, type TensorData } from '../../types.ts';
 import { countElements, packOne } from './bytes-tensor.ts';
+import type { PooledFloats } from './float-pool.ts';
 import { decodeJsonTensor, decodeScannedTensor } from './json-decode.ts';
 import { findTaken, type ScannedNumbers, takeNumbers } from './number-scan.ts';
 import { decodeUtf8, isObject, type JsonObject, mayHoldLong, parseJson, parseJsonExactly } from './parse-json.ts';
@@ -18,6 +19,8 @@ export interface WantedOutput {
 export interface InferRequest {
   id?: string;
   inputs: TensorData[];
+  /** Memory of the inputs that is to be given back when the request has been answered. */
+  borrowed: PooledFloats[];
   /** All of the signature if absent. */
   outputs?: WantedOutput[];
   /** How outputs that are not listed are sent. */
@@ -34,6 +37,7 @@ interface Reader {
   taken: readonly ScannedNumbers[];
   binary: Uint8Array;
   at: number;
+  borrowed: PooledFloats[];
   maxJsonTensorBytes: number;
   /** The JSON part with all digits of its integers; made when the first input needs it. */
   exact?: { inputs: { data: unknown }[] };
@@ -62,7 +66,7 @@ export function decodeRequest(
   const parameters = parametersOf(body, 'the request');
   checkReserved(parameters);
 
-  const reader: Reader = { model, json, taken: arrays, binary, at: 0, maxJsonTensorBytes };
+  const reader: Reader = { model, json, taken: arrays, binary, at: 0, borrowed: [], maxJsonTensorBytes };
   const inputs = body.inputs.map((input: unknown, i) => decodeInput(reader, input, i));
   if (reader.at !== binary.length) throw invalid(`unexpected additional input data for model '${model}'`);
 
@@ -70,6 +74,7 @@ export function decodeRequest(
   return {
     id: body.id,
     inputs,
+    borrowed: reader.borrowed,
     outputs: decodeOutputs(body.outputs, binaryOutput),
     binaryOutput,
     priority: countOf(parameters, 'priority') ?? 0,
@@ -100,7 +105,7 @@ export function decodeRawRequest(route: VersionRoute, body: Uint8Array): InferRe
   const unit = productOf(shape) * datatypeBytes[datatype];
   if (variable >= 0 && unit > 0) shape[variable] = Math.floor(body.length / unit);
   checkContent(`input '${name}' for model '${model}'`, datatype, shape, bytes);
-  return { inputs: [{ name, datatype, shape, bytes }], binaryOutput: true, priority: 0, timeoutUs: 0 };
+  return { inputs: [{ name, datatype, shape, bytes }], borrowed: [], binaryOutput: true, priority: 0, timeoutUs: 0 };
 }
 
 function decodeInput(reader: Reader, input: unknown, index: number): TensorData {
@@ -148,7 +153,7 @@ function decodeJsonInput(
     );
   }
   const numbers = findTaken(reader.taken, data);
-  if (numbers) return decodeScannedTensor({ label, datatype, shape, count }, numbers.values);
+  if (numbers) return decodeScannedTensor({ label, datatype, shape, count }, numbers, reader.borrowed);
   const isLong = datatype === 'INT64' || datatype === 'UINT64';
   return decodeJsonTensor({ label, datatype, shape, count }, isLong ? exactData(reader, index, data) : data);
 }

@@ -2,6 +2,8 @@
 import { AppError } from '../../error.ts';
 import { type Datatype, datatypeBytes } from '../../types.ts';
 import { packStrings } from './bytes-tensor.ts';
+import { borrowFloats, type PooledFloats } from './float-pool.ts';
+import type { ScannedNumbers } from './number-scan.ts';
 
 export interface JsonTensor {
   /** For errors: "input 'x' for model 'm'". */
@@ -45,35 +47,18 @@ const wanted: Record<Datatype, string> = {
 };
 
 /**
- * Small tensors are cut from pieces of memory that are never used again: a piece is one thing for the garbage collector,
- * and a tensor with memory of its own costs it as much time as reading the numbers.
- */
-const pieceFloats = 16 * 1024;
-let piece = new ArrayBuffer(pieceFloats * 4);
-let pieceUsed = 0;
-
-function reserveFloats(count: number): Float32Array {
-  if (count > pieceFloats / 4) return new Float32Array(count);
-  if (pieceUsed + count > pieceFloats) {
-    piece = new ArrayBuffer(pieceFloats * 4);
-    pieceUsed = 0;
-  }
-  pieceUsed += count;
-  return new Float32Array(piece, (pieceUsed - count) * 4, count);
-}
-
-/**
- * @param values flat, as scanned from the text
+ * @param borrowed is added to when the tensor lies in memory that is to be given back
  * @throws AppError invalid
  */
-export function decodeScannedTensor(tensor: JsonTensor, values: Float64Array): Uint8Array {
+export function decodeScannedTensor(tensor: JsonTensor, numbers: ScannedNumbers, borrowed: PooledFloats[]): Uint8Array {
   const { datatype, count } = tensor;
-  if (datatype !== 'FP32') return decodeJsonTensor(tensor, Array.from(values));
-  if (values.length !== count) throw wrongCount(tensor, `${values.length}`);
-  const floats = reserveFloats(count);
+  if (datatype !== 'FP32') return decodeJsonTensor(tensor, numbers.toArray());
+  if (numbers.count !== count) throw wrongCount(tensor, `${numbers.count}`);
+  const pooled = borrowFloats(count);
   // None is too large for FP32: what is taken out of the text stays below 10^37.
-  floats.set(values);
-  return new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength);
+  numbers.copyTo(pooled.floats);
+  borrowed.push(pooled);
+  return pooled.bytes;
 }
 
 /**

@@ -7,7 +7,24 @@ const mark = `numbers ${crypto.randomUUID()} `;
 
 /** The numbers of one array; valid until the next call of takeNumbers. */
 export class ScannedNumbers {
-  constructor(readonly values: Float64Array) {}
+  /** Where they lie in the scratch space. */
+  constructor(
+    private readonly from: number,
+    private readonly to: number,
+  ) {}
+
+  get count(): number {
+    return this.to - this.from;
+  }
+
+  copyTo(target: Float32Array): void {
+    const values = scratch;
+    for (let i = this.from; i < this.to; i++) target[i - this.from] = values[i]!;
+  }
+
+  toArray(): number[] {
+    return Array.from(scratch.subarray(this.from, this.to));
+  }
 }
 
 export interface Scan {
@@ -46,7 +63,7 @@ export function takeNumbers(json: Uint8Array): Scan {
     used = scanNumbers(json, start, used);
     if (used < 0) break;
     parts.push(json.subarray(kept, start - 1), placeholder(arrays.length));
-    arrays.push(new ScannedNumbers(scratch.subarray(scannedFrom, used)));
+    arrays.push(new ScannedNumbers(scannedFrom, used));
     kept = scannedTo;
     at = scannedTo;
   }
@@ -71,6 +88,8 @@ export function findTaken(arrays: readonly ScannedNumbers[], value: unknown): Sc
 const quote = 0x22;
 const backslash = 0x5c;
 const [comma, bracket, minus, plus, point, zero] = [0x2c, 0x5d, 0x2d, 0x2b, 0x2e, 0x30];
+/** What they become in the arithmetic that makes 0…9 of digits. */
+const [commaDigit, pointDigit] = [comma ^ zero, point ^ zero];
 
 const placeholders: Uint8Array[] = [];
 
@@ -142,22 +161,31 @@ function scanNumbers(json: Uint8Array, start: number, used: number): number {
   let count = used;
   let at = start;
   for (;;) {
-    if (json[at]! <= 0x20) at = skipSpace(json, at);
-    const negative = json[at] === minus;
-    if (negative) at++;
+    let digit = json[at]! ^ zero;
+    let negative = false;
+    if (digit > 9) {
+      at = skipSpace(json, at);
+      negative = json[at] === minus;
+      if (negative) at++;
+      digit = json[at]! ^ zero;
+      if (digit > 9) return -1;
+    }
     const first = at;
     // 32-bit arithmetic, which wraps: numbers of more than nine digits are read again below.
-    let mantissa = 0;
-    let digit = json[at]! ^ zero;
-    while (digit < 10) {
-      mantissa = (Math.imul(mantissa, 10) + digit) | 0;
-      digit = json[++at]! ^ zero;
+    let mantissa = digit;
+    digit = json[++at]! ^ zero;
+    if (digit < 10) {
+      // JSON has no numbers with leading zeros.
+      if (mantissa === 0) return -1;
+      do {
+        mantissa = (Math.imul(mantissa, 10) + digit) | 0;
+        digit = json[++at]! ^ zero;
+      } while (digit < 10);
     }
     let digits = at - first;
-    // JSON has neither a number without digits nor one with leading zeros.
-    if (digits !== 1 && (digits === 0 || json[first] === zero)) return -1;
-    let exponent = 0;
-    if (json[at] === point) {
+    // Counted upwards: to negate an integer that may be 0 makes a double of it.
+    let decimals = 0;
+    if (digit === pointDigit) {
       const fraction = ++at;
       digit = json[at]! ^ zero;
       while (digit < 10) {
@@ -165,23 +193,24 @@ function scanNumbers(json: Uint8Array, start: number, used: number): number {
         digit = json[++at]! ^ zero;
       }
       if (at === fraction) return -1;
-      exponent = fraction - at;
-      digits += at - fraction;
+      decimals = at - fraction;
+      digits += decimals;
     }
     if (digits > 9) {
       if (digits > mostDigits) return -1;
       mantissa = wideMantissa(json, first, at);
     }
-    if ((json[at]! | 0x20) === 0x65) {
-      exponent += readExponent(json, at + 1);
-      at = exponentEnd;
+    if (digit !== commaDigit) {
+      if ((json[at]! | 0x20) === 0x65) {
+        decimals -= readExponent(json, at + 1);
+        at = exponentEnd;
+        if (decimals < -22 || decimals > 22) return -1;
+      }
+      at = skipSpace(json, at);
     }
-    // Also when there was no exponent to read.
-    if (exponent < -22 || exponent > 22) return -1;
-    const size = exponent < 0 ? mantissa / powers[-exponent]! : mantissa * powers[exponent]!;
+    const size = decimals >= 0 ? mantissa / powers[decimals]! : mantissa * powers[-decimals]!;
     if (count === values.length) values = growScratch();
     values[count++] = negative ? -size : size;
-    if (json[at]! <= 0x20) at = skipSpace(json, at);
     if (json[at] !== comma) break;
     at++;
   }

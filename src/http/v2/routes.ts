@@ -8,6 +8,7 @@ import { jsonLengthHeader, readBytes, readSmallBody, splitBody, type V2Limits } 
 import { chooseCoding, compress } from './compress.ts';
 import { describeConfig, describeModel, describeRepository, describeStatistics, serverMetadata } from './describe.ts';
 import { errorResponse, refuse } from './errors.ts';
+import { giveBack } from './float-pool.ts';
 import { decodeRawRequest, decodeRequest } from './infer-request.ts';
 import { encodeResponse, type InferBody } from './infer-response.ts';
 import { isObject, type JsonObject, parseJson } from './parse-json.ts';
@@ -207,9 +208,14 @@ async function infer(
       timeoutUs: decoded.timeoutUs,
       signal: request.signal,
     };
-    const body = await plane.infer(route, call, (outputs, _times, served = route) =>
-      encodeResponse(served, decoded, outputs, maxTensorBytes),
-    );
+    let body: InferBody;
+    try {
+      body = await plane.infer(route, call, (outputs, _times, served = route) =>
+        encodeResponse(served, decoded, outputs, maxTensorBytes),
+      );
+    } finally {
+      for (const pooled of decoded.borrowed) giveBack(pooled);
+    }
     const accept = headers.get('accept-encoding');
     return accept === null ? plainResponse(body) : await negotiatedResponse(body, accept);
   } catch (error) {

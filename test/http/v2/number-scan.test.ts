@@ -13,7 +13,7 @@ function parseWithScan(text: string): { value: unknown; taken: number } {
   const { text: rest, arrays } = takeNumbers(encode(text));
   const value: unknown = JSON.parse(new TextDecoder().decode(rest), (_, each: unknown) => {
     const found = findTaken(arrays, each);
-    return found ? Array.from(found.values) : each;
+    return found ? found.toArray() : each;
   });
   return { value, taken: arrays.length };
 }
