@@ -1,5 +1,6 @@
 // Keeps the event loop from sleeping for a moment. Being woken costs a virtual machine up to some hundred microseconds,
-// and during traffic the next message is often nearer than that.
+// and the next message is often nearer than that.
+import { yieldCore } from '../libc.ts';
 
 const attentionNs = 100_000;
 let untilNs = 0;
@@ -14,6 +15,11 @@ export function stayAwake(): void {
 }
 
 function look(): void {
-  if (Bun.nanoseconds() < untilNs) setImmediate(look);
-  else isAwake = false;
+  if (Bun.nanoseconds() >= untilNs) {
+    isAwake = false;
+    return;
+  }
+  // On a busy machine looking would take time from whoever is to bring the news.
+  yieldCore();
+  setImmediate(look);
 }

@@ -256,10 +256,15 @@ export class Lane {
     try {
       const calls = requests.map(({ call }) => call);
       link.start(batch, planBatch(calls, batch.rows, this.route.serving.maxBatchSize > 0));
-      stayAwake();
+      if (this.isAlone(batch)) stayAwake();
     } catch (error) {
       this.settle(batch, (request) => this.refuse(request, error));
     }
+  }
+
+  /** Then being woken is much of what its client waits for. In company looking for news costs more than it brings. */
+  private isAlone(batch: Batch): boolean {
+    return batch.requests.length === 1 && this.inFlight === 1 && this.queue.size === 0;
   }
 
   private finish(batch: Batch, output: BatchOutput): void {
@@ -273,7 +278,7 @@ export class Lane {
     this.lastUsedMs = Date.now();
     const split = this.route.serving.maxBatchSize > 0 && batch.requests.length > 1;
     let row = 0;
-    stayAwake();
+    if (this.isAlone(batch)) stayAwake();
     this.settle(batch, (request) => {
       const times = { queueNs: batch.dispatchedNs - request.startedNs, ...shared };
       try {
