@@ -37,6 +37,16 @@ export function readBytes(request: Request, limits: V2Limits): Promise<Uint8Arra
   return coding === null ? sent : sent.then((bytes) => decompress(bytes, coding, limits.maxInflatedBytes));
 }
 
+/**
+ * Frees a body that nothing will read any more. Left to the garbage collector, bodies take fresh memory from the system
+ * again and again, which costs a small request more than to copy its body.
+ */
+export function discard(bytes: Uint8Array): void {
+  const { buffer } = bytes;
+  // A Buffer may be cut from memory that others use.
+  if (bytes.length > 0 && bytes.length === buffer.byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0);
+}
+
 /** Only for tiny requests without tensors. @throws AppError invalid, too_large */
 export async function readSmallBody(request: Request, maxBytes: number): Promise<string> {
   return decodeUtf8(await readCounted(request, maxBytes));

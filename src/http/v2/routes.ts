@@ -4,7 +4,7 @@ import type { Action } from '../../access/roles.ts';
 import { AppError } from '../../error.ts';
 import type { DataPlane, ModelControl } from '../../inference/plane.ts';
 import { setSecurityHeaders } from '../security-headers.ts';
-import { jsonLengthHeader, readBytes, readSmallBody, splitBody, type V2Limits } from './body.ts';
+import { discard, jsonLengthHeader, readBytes, readSmallBody, splitBody, type V2Limits } from './body.ts';
 import { chooseCoding, compress } from './compress.ts';
 import { describeConfig, describeModel, describeRepository, describeStatistics, serverMetadata } from './describe.ts';
 import { errorResponse, refuse } from './errors.ts';
@@ -201,6 +201,7 @@ async function infer(
     const route = plane.choose(model, version, (name) => headers.get(name));
     const decoded =
       json === undefined ? decodeRawRequest(route, binary) : decodeRequest(model, json, binary, maxTensorBytes);
+    if (binary.length === 0) discard(bytes);
     const call = {
       inputs: decoded.inputs,
       outputs: decoded.outputs?.map(({ name }) => name),
@@ -215,6 +216,8 @@ async function infer(
       );
     } finally {
       for (const pooled of decoded.borrowed) giveBack(pooled);
+      // Tensors in binary form are views of it.
+      if (binary.length > 0) discard(bytes);
     }
     const accept = headers.get('accept-encoding');
     return accept === null ? plainResponse(body) : await negotiatedResponse(body, accept);
