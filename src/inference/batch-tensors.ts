@@ -42,15 +42,11 @@ export function sliceRows(tensor: TensorData, row: number, rows: number, allRows
       'The model does not compute rows independently: set maxBatchSize to 0.',
     );
   }
-  if (datatype === 'BYTES')
-    return { name, datatype, shape: [rows, ...shape.slice(1)], bytes: sliceStrings(tensor, row, rows) };
+  const sliced = shape.slice();
+  sliced[0] = rows;
+  if (datatype === 'BYTES') return { name, datatype, shape: sliced, bytes: sliceStrings(tensor, row, rows) };
   const rowBytes = bytes.length / allRows;
-  return {
-    name,
-    datatype,
-    shape: [rows, ...shape.slice(1)],
-    bytes: bytes.subarray(row * rowBytes, (row + rows) * rowBytes),
-  };
+  return { name, datatype, shape: sliced, bytes: bytes.subarray(row * rowBytes, (row + rows) * rowBytes) };
 }
 
 function sliceStrings({ shape, bytes }: TensorData, row: number, rows: number): Uint8Array {

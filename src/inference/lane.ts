@@ -268,19 +268,19 @@ export class Lane {
   }
 
   private finish(batch: Batch, output: BatchOutput): void {
-    const shared = {
-      computeInputNs: output.inputNs,
-      computeInferNs: output.inferNs,
-      computeOutputNs: output.outputNs,
-    };
-    countExecution(this.counters, batch.rows, this.batchSizes, shared);
-    this.busyNs += output.inputNs + output.inferNs + output.outputNs;
-    this.lastUsedMs = Date.now();
+    countExecution(this.counters, batch.rows, this.batchSizes, output);
+    this.busyNs += output.computeInputNs + output.computeInferNs + output.computeOutputNs;
+    this.lastUsedMs = this.counters.lastInferenceMs;
     const split = this.route.serving.maxBatchSize > 0 && batch.requests.length > 1;
     let row = 0;
     if (this.isAlone(batch)) stayAwake();
     this.settle(batch, (request) => {
-      const times = { queueNs: batch.dispatchedNs - request.startedNs, ...shared };
+      const times: StageTimes = {
+        queueNs: batch.dispatchedNs - request.startedNs,
+        computeInputNs: output.computeInputNs,
+        computeInferNs: output.computeInferNs,
+        computeOutputNs: output.computeOutputNs,
+      };
       try {
         const outputs = request.call.outputs.map(({ name }) => {
           const tensor = output.tensors.get(name)!;

@@ -31,9 +31,9 @@ const doneHeaderBytes = 25;
 /** The computed tensors of a batch, as views of the slot. */
 export interface BatchOutput {
   tensors: Map<string, TensorData>;
-  inputNs: number;
-  inferNs: number;
-  outputNs: number;
+  computeInputNs: number;
+  computeInferNs: number;
+  computeOutputNs: number;
 }
 
 /** What a batch consists of. */
@@ -225,9 +225,9 @@ export class Link {
     }
     return {
       tensors,
-      inputNs: view.getFloat64(1, true),
-      inferNs: view.getFloat64(9, true),
-      outputNs: view.getFloat64(17, true),
+      computeInputNs: view.getFloat64(1, true),
+      computeInferNs: view.getFloat64(9, true),
+      computeOutputNs: view.getFloat64(17, true),
     };
   }
 

@@ -74,6 +74,7 @@ export function countExecution(
   batchSizes: Map<number, BatchStat>,
   times: Omit<StageTimes, 'queueNs'>,
 ): void {
+  stats.lastInferenceMs = Date.now();
   stats.executionCount++;
   let batch = batchSizes.get(rows);
   if (!batch) {
@@ -89,7 +90,6 @@ export function countExecution(
 
 /** One answered request. */
 export function countSuccess(stats: VersionStatistics, rows: number, times: StageTimes, totalNs: number): void {
-  stats.lastInferenceMs = Date.now();
   stats.inferenceCount += rows;
   add(stats.success, totalNs);
   add(stats.queue, times.queueNs);
