@@ -31,6 +31,11 @@ export const wishOptions: Option[] = [
     value: 'HEADER',
     help: 'Callers with the same value in it get the same version; none: each by itself.',
   },
+  {
+    name: 'trial-keys',
+    value: 'NAMES',
+    help: 'API keys whose requests get the new version in every step; none: none.',
+  },
   { name: 'min-requests', value: 'N', help: 'A step of the canary lasts until it has answered so many.' },
 ];
 

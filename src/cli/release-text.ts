@@ -162,7 +162,7 @@ function pairsOf(request: RequestAnswer, modelLicence = ''): [string, string][] 
   return pairs.filter(([, text]) => text !== '');
 }
 
-export function describeRollout({ shadow, steps, stickyHeader, minRequests }: RolloutPlan): string {
+export function describeRollout({ shadow, steps, stickyHeader, trialKeys, minRequests }: RolloutPlan): string {
   const hold = ({ percent, holdMs }: { percent: number; holdMs: number }) =>
     `${percent} % for ${formatSeconds(holdMs / 1000)}`;
   return [
@@ -170,10 +170,11 @@ export function describeRollout({ shadow, steps, stickyHeader, minRequests }: Ro
     ...steps.map(hold),
     'all',
     ...(stickyHeader === null ? [] : [`same version for the same ${stickyHeader}`]),
+    ...(trialKeys.length > 0 ? [`always for the keys ${trialKeys.join(', ')}`] : []),
     ...(minRequests > 0 ? [`at least ${plural(minRequests, 'request')} a step`] : []),
   ]
     .join(', then ')
-    .replace(/, then (same|at least)/g, '; $1');
+    .replace(/, then (same|always|at least)/g, '; $1');
 }
 
 function describeEvidence({

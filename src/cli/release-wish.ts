@@ -35,6 +35,7 @@ const rolloutFields: Record<string, [field: keyof RolloutPlan, read: (text: stri
   canary: ['steps', unless<RolloutPlan['steps']>('none', [], readSteps)],
   shadow: ['shadow', unless<RolloutPlan['shadow']>('none', null, readHold)],
   sticky: ['stickyHeader', unless<string | null>('none', null, asIs)],
+  'trial-keys': ['trialKeys', unless<string[]>('none', [], (text) => text.split(','))],
   'min-requests': ['minRequests', whole(0, 1e9)],
 };
 

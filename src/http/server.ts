@@ -122,6 +122,7 @@ export function createServer({
         // A key is enough: to ask for the address costs more than all the rest.
         const keyActor = way === 'socket' ? undefined : gate.findKeyActor(request.headers);
         requireAction(keyActor ?? identify(request, server, way, pathname).actor, action, model);
+        return keyActor?.kind === 'key' ? keyActor.name : undefined;
       })!;
     }
     const isReading = request.method === 'GET' || request.method === 'HEAD';

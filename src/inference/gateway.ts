@@ -75,13 +75,18 @@ export class Gateway implements DataPlane {
     return version === undefined || traffic.shares.some(({ route }) => route.version === version);
   }
 
-  choose(name: string, version: number | undefined, header: (name: string) => string | null): VersionRoute {
+  choose(
+    name: string,
+    version: number | undefined,
+    header: (name: string) => string | null,
+    key?: string,
+  ): VersionRoute {
     const traffic = version === undefined ? this.getModel(name).traffic : undefined;
     if (!traffic) return this.getRoute(name, version);
     if (traffic.ratePerSecond !== undefined) this.admit(name, traffic.ratePerSecond);
     let split = this.splitters.get(name);
     if (!split) this.splitters.set(name, (split = splitter()));
-    const chosen = split(traffic, header);
+    const chosen = split(traffic, header, key);
     const stable = traffic.shares[0]?.route;
     if (!chosen || !stable || (chosen === stable && mayAnswer(stable))) return chosen ?? this.getRoute(name);
     // Nobody waits for the one that is on trial.

@@ -72,9 +72,15 @@ export interface DataPlane {
   /**
    * As getRoute, for a request that is about to be computed: of an endpoint the version whose turn it is.
    * @param header of the request, by its name in lower case
+   * @param key name of the API key that the request came with
    * @throws AppError throttled when the endpoint has had its share of requests
    */
-  choose(name: string, version: number | undefined, header: (name: string) => string | null): VersionRoute;
+  choose(
+    name: string,
+    version: number | undefined,
+    header: (name: string) => string | null,
+    key?: string,
+  ): VersionRoute;
   /**
    * Keeps the version from being unloaded until the returned function is called: for callers that work a while
    * between getRoute and infer. Whoever calls the two without waiting in between does not need it.

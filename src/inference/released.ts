@@ -30,6 +30,7 @@ export interface EndpointPlan {
   /** Kept for going back, or being started. */
   standby: ReleasedVersion[];
   stickyHeader?: string;
+  trialKeys?: string[];
   ratePerSecond?: number;
   /** Id of the release that is being rolled out beside the stable one. */
   beside?: number;

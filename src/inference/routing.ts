@@ -53,6 +53,8 @@ export interface Traffic {
   standby: VersionRoute[];
   /** Requests with the same value of this header reach the same version. */
   stickyHeader?: string;
+  /** Names of API keys whose requests always reach the one that is on trial. */
+  trialKeys?: string[];
   /** Of all callers together; absent: no limit. */
   ratePerSecond?: number;
 }

@@ -10,12 +10,21 @@ const goldenRatio = 0.618_033_988_749_895;
 
 export function splitter() {
   let point = 0.5;
-  /** @param header of the request, by its name in lower case. @returns undefined when nothing is live */
-  return ({ shares, stickyHeader }: Traffic, header: (name: string) => string | null): VersionRoute | undefined => {
+  /**
+   * @param header of the request, by its name in lower case
+   * @param key name of its API key
+   * @returns undefined when nothing is live
+   */
+  return (
+    { shares, stickyHeader, trialKeys }: Traffic,
+    header: (name: string) => string | null,
+    key?: string,
+  ): VersionRoute | undefined => {
     if (shares.length < 2) return shares[0]?.route;
     const pin = header(pinHeader);
     const pinned = pin === null ? undefined : shares.find(({ route }) => String(route.version) === pin.trim());
     if (pinned) return pinned.route;
+    if (key !== undefined && trialKeys?.includes(key)) return shares.at(-1)!.route;
     const value = stickyHeader === undefined ? null : header(stickyHeader);
     if (value === null) point = (point + goldenRatio) % 1;
     return pick(shares, value === null ? point : placeOf(value));

@@ -57,7 +57,7 @@ function withTraffic(model: ModelRoute, traffic: Traffic): ModelRoute {
 }
 
 function trafficOf(plan: EndpointPlan, parts: TableParts): Traffic {
-  const { environment, stickyHeader, ratePerSecond } = plan;
+  const { environment, stickyHeader, trialKeys, ratePerSecond } = plan;
   const [stable] = plan.shares;
   const routeFor = (release: ReleasedVersion, own: Partial<VersionRoute> = {}) =>
     releasedRoute(plan, release, own, parts);
@@ -79,6 +79,7 @@ function trafficOf(plan: EndpointPlan, parts: TableParts): Traffic {
     shares,
     standby,
     ...(stickyHeader !== undefined && { stickyHeader }),
+    ...(trialKeys && { trialKeys }),
     ...(ratePerSecond !== undefined && { ratePerSecond }),
   };
 }

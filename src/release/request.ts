@@ -15,6 +15,7 @@ const nameForm = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 const hostForm = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
 const headerForm = /^[a-z0-9!#$%&'*+.^_`|~-]{1,64}$/;
 const longestText = 10_000;
+const planKeys = ['shadow', 'steps', 'stickyHeader', 'trialKeys', 'minRequests'] as const;
 const mostEvidence = 50;
 const mostSteps = 20;
 const day = 86_400_000;
@@ -153,11 +154,12 @@ function readNumbers(field: Field): Record<string, number> {
 }
 
 function readRollout(field: Field, base: RolloutPlan): RolloutPlan {
-  const { shadow, steps, stickyHeader, minRequests } = field.object(['shadow', 'steps', 'stickyHeader', 'minRequests']);
+  const { shadow, steps, stickyHeader, trialKeys, minRequests } = field.object(planKeys);
   const plan: RolloutPlan = {
     shadow: shadow.or(base.shadow, nullOr(readStep)),
     steps: steps.or(base.steps, (each) => each.list(mostSteps, readStep)),
     stickyHeader: stickyHeader.or(base.stickyHeader, nullOr(readHeader)),
+    trialKeys: trialKeys.or(base.trialKeys ?? [], (each) => each.list(100, (item) => line(item, 80))),
     minRequests: minRequests.or(base.minRequests, (each) => each.integer(0, 1_000_000)),
   };
   const falls = plan.steps.findIndex(({ percent }, i) => i > 0 && percent <= plan.steps[i - 1]!.percent);

@@ -29,6 +29,7 @@ export function toEndpointPlan(
   ];
   const standby = [...(rollout && !isShared && !isShadow ? [rollout] : []), ...warm].map(toReleased);
   const { stickyHeader } = (rollout ?? live)?.request.rollout ?? { stickyHeader: null };
+  const trialKeys = rollout?.request.rollout.trialKeys ?? [];
   const { ratePerSecond = null } = live?.request ?? {};
   return {
     name: endpoint.name,
@@ -37,6 +38,7 @@ export function toEndpointPlan(
     ...(isShadow && { shadow: { release: toReleased(rollout), share: percent / 100 } }),
     standby,
     ...(stickyHeader !== null && { stickyHeader }),
+    ...(trialKeys.length > 0 && { trialKeys }),
     ...(ratePerSecond !== null && { ratePerSecond }),
     ...(rollout && { beside: rollout.id }),
     stretch: stage ? `${stage.kind} ${stage.index}` : 'live',

@@ -144,11 +144,13 @@ export interface RolloutPlan {
   steps: { percent: number; holdMs: number }[];
   /** Callers with the same value in this header get the same version; null: each request is its own. */
   stickyHeader: string | null;
+  /** Names of API keys that get the new version in every step. */
+  trialKeys: string[];
   /** A step lasts until the new version has answered so many requests, if need be longer than its time. */
   minRequests: number;
 }
 
-export const allAtOnce: RolloutPlan = { shadow: null, steps: [], stickyHeader: null, minRequests: 0 };
+export const allAtOnce: RolloutPlan = { shadow: null, steps: [], stickyHeader: null, trialKeys: [], minRequests: 0 };
 
 export const evidenceKinds = ['report', 'load-test', 'link', 'text'] as const;
 

@@ -100,6 +100,7 @@ describe('release', () => {
           shadow: { percent: 10, holdMs: 1_800_000 },
           stickyHeader: 'x-user',
           minRequests: 100,
+          trialKeys: [],
         },
       },
     ]);

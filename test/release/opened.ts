@@ -7,6 +7,7 @@ import { defaultPlacement } from '../../src/device/placement-settings.ts';
 import type { AppError } from '../../src/error.ts';
 import { startCount } from '../../src/inference/deployment.ts';
 import { openReleases, type Releases } from '../../src/release/releases.ts';
+import { isOver } from '../../src/release/states.ts';
 import type { ReleaseNews } from '../../src/release/telling.ts';
 import type { Release, ReleaseState } from '../../src/release/types.ts';
 import { until } from '../support/machine.ts';
@@ -76,8 +77,8 @@ export async function openReleasing(models: Record<string, GivenVersion[]>, opti
     news,
     removed,
     /** Asks an endpoint, as a client does. @returns the first number, and the version that answered */
-    async ask(endpoint: string, value = 1, headers: Record<string, string> = {}) {
-      const route = gateway.choose(endpoint, undefined, (name) => headers[name] ?? null);
+    async ask(endpoint: string, value = 1, headers: Record<string, string> = {}, key?: string) {
+      const route = gateway.choose(endpoint, undefined, (name) => headers[name] ?? null, key);
       const inputs = [floatTensor('input', [1, 4], [value, value, value, value])];
       return gateway.infer(route, { inputs }, (outputs, _times, served = route) => ({
         value: readFloats(outputs)[0]![0]!,
@@ -93,8 +94,10 @@ export async function openReleasing(models: Record<string, GivenVersion[]>, opti
     },
     /** Resolves when a release is in that state, or in one from which it will never be. */
     async settled(id: number, ...states: ReleaseState[]): Promise<Release> {
-      await until(() => states.includes(control.get(id).state));
-      return control.get(id);
+      await until(() => states.includes(control.get(id).state) || isOver(control.get(id).state));
+      const release = control.get(id);
+      if (!states.includes(release.state)) throw new Error(`release ${id} is ${release.state}: ${release.reason}`);
+      return release;
     },
     async [Symbol.asyncDispose]() {
       await Promise.all([control.close(), serving.supervisor.stop()]);

@@ -111,16 +111,17 @@ describe('a canary', () => {
     expect((await ask('m')).version).toBe(2);
   });
 
-  test('lets a caller choose a version, and keeps callers with the same header together', async () => {
+  test('lets a caller choose a version, has keys that get it, and keeps callers with the same header together', async () => {
     await using releasing = await openReleasing({ m: [adder(1), adder(2)] });
     const { releases, ask } = releasing;
     await releasing.settled((await releasing.approve({ model: 'm', version: 1 })).id, 'live');
-    const rollout = { steps: [{ percent: 50, holdMs: 3_600_000 }], stickyHeader: 'X-User-Id' };
+    const rollout = { steps: [{ percent: 50, holdMs: 3_600_000 }], stickyHeader: 'X-User-Id', trialKeys: ['beta'] };
     const { id } = await releasing.approve({ model: 'm', version: 2, rollout });
     await until(() => releases.get(id).stage?.kind === 'step');
     for (const version of [1, 2]) {
       expect((await ask('m', 1, { 'x-aimass-version': String(version) })).version).toBe(version);
     }
+    for (let i = 0; i < 10; i++) expect((await ask('m', 1, {}, 'beta')).version).toBe(2);
     const byUser = new Map<string, Set<number>>();
     for (let i = 0; i < 120; i++) {
       const user = `user-${i % 40}`;
@@ -287,8 +288,8 @@ test('rollouts and what is live go on after a restart', async () => {
 });
 
 test('an endpoint keeps to its rate and its timeout', async () => {
-  await using releasing = await openReleasing({ m: [delayed(3000)] });
-  const { id } = await releasing.approve({ model: 'm', version: 1, ratePerSecond: 5, inferenceTimeoutMs: 1 });
+  await using releasing = await openReleasing({ m: [delayed(6000)] });
+  const { id } = await releasing.approve({ model: 'm', version: 1, ratePerSecond: 5, inferenceTimeoutMs: 100 });
   await releasing.settled(id, 'live');
   const outcomes = await Promise.all(
     Array.from({ length: 20 }, () =>

@@ -181,10 +181,10 @@ export function createReleaseControl(versions: Record<string, number[]>) {
         may: { ...may, reject: !isMine, ask: !isMine, comment: true },
       };
     },
-    prefill: (wish) => ({ ...defaults, ...wish }),
+    prefill: (wish) => ({ ...structuredClone(defaults), ...wish }),
     create(actor, value) {
       const wish = value as Partial<ReleaseRequest>;
-      const request = { ...defaults, ...wish, endpoint: wish.endpoint ?? wish.model ?? '' };
+      const request = { ...structuredClone(defaults), ...wish, endpoint: wish.endpoint ?? wish.model ?? '' };
       if (wish.model !== undefined && wish.version === undefined) request.version = versions[wish.model]?.at(-1) ?? 1;
       requireVersion(request);
       const times = { createdMs: nowMs, changedMs: nowMs };

@@ -8,6 +8,7 @@ import type { VersionRoute } from '../../inference/routing.ts';
 import { inputOfJson, taskInputOf } from '../../task/input.ts';
 import { type Compute, predict, type TaskInput } from '../../task/predict.ts';
 import type { Manifest, TaskName } from '../../types.ts';
+import type { Asker } from '../gate.ts';
 import { readBytes } from './body.ts';
 import { type ApiContext, describe, parseVersion } from './context.ts';
 
@@ -87,7 +88,7 @@ function createPredict({ control, limits, asker }: ApiContext) {
       requireAction(asker(request).actor, 'model.try', name);
     }
     const body = await readBytes(request, limits);
-    const route = plane.choose(name, version, (header) => request.headers.get(header));
+    const route = plane.choose(name, version, (header) => request.headers.get(header), keyOf(asker(request)));
     // Preparing a picture takes a while: the version must not be unloaded meanwhile.
     const release = plane.hold(route);
     try {
@@ -141,6 +142,10 @@ function jsonTypeOf(type: string | null): string | null {
   return /^(application\/x-www-form-urlencoded|text\/plain|application\/octet-stream)\b/i.test(type ?? '')
     ? null
     : type;
+}
+
+function keyOf({ actor }: Asker): string | undefined {
+  return actor.kind === 'key' ? actor.name : undefined;
 }
 
 function rounded(ms: number): number {

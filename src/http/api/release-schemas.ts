@@ -38,6 +38,7 @@ const wish = {
     shadow: orNull(hold, 'So long a share of the requests is sent to it as well, before callers get its answers.'),
     steps: { ...list(hold), description: 'Shares that it gets before it gets all; empty: all at once.' },
     stickyHeader: { ...nullable(text), description: 'Callers with the same value in it get the same version.' },
+    trialKeys: { ...list(text), description: 'Names of API keys that get the new version in every step.' },
     minRequests: { ...count, description: 'A step lasts until it has answered so many.' },
   }),
   notBefore: { ...nullable(time), description: 'It goes live then at the earliest; null: as soon as it is approved.' },

@@ -15,8 +15,12 @@ import { isObject, type JsonObject, parseJson } from './parse-json.ts';
 
 export type { V2Limits } from './body.ts';
 
-/** Passes when the caller may do it, on the model if one is named. @throws AppError unauthenticated, forbidden, throttled */
-export type Allow = (action: Action, model?: string) => void;
+/**
+ * Passes when the caller may do it, on the model if one is named.
+ * @returns name of the API key that the request came with; undefined without one
+ * @throws AppError unauthenticated, forbidden, throttled
+ */
+export type Allow = (action: Action, model?: string) => string | undefined;
 
 export type V2Handler = (request: Request, pathname: string, allow: Allow) => Response | Promise<Response> | undefined;
 
@@ -30,7 +34,7 @@ interface Route {
   model?: string;
   /** As it stands in the path. */
   version?: string;
-  answer: (request: Request, path: string) => Response | Promise<Response>;
+  answer: (request: Request, path: string, key?: string) => Response | Promise<Response>;
 }
 
 /** Index and load requests carry a few settings, no tensors. */
@@ -64,24 +68,25 @@ export function createV2(plane: DataPlane, control: ModelControl, limits: V2Limi
       const isFree =
         limits.unreleased === 'everyone' ||
         plane.isReleased(model, version === undefined ? undefined : Number(version));
-      allow(isFree ? 'model.predict' : 'model.try', model);
+      return allow(isFree ? 'model.predict' : 'model.try', model);
     };
     if (!pathname.startsWith('/v2') || (pathname.length > 3 && pathname[3] !== '/')) return undefined;
     try {
       const target = request.method === 'POST' ? inferencePath.exec(pathname) : null;
       if (target) {
-        allowCall(target[1]!, target[2]);
-        return infer(plane, limits, request, pathname, target[1]!, target[2]);
+        const key = allowCall(target[1]!, target[2]);
+        return infer(plane, limits, request, pathname, { model: target[1]!, version: target[2], key });
       }
       const route = find(pathname);
       if (!route) return refuse(404, 'Not Found');
-      if (route.isCall) allowCall(route.model!, route.version);
+      let key: string | undefined;
+      if (route.isCall) key = allowCall(route.model!, route.version);
       else if (route.action) allow(route.action, route.model);
       const method = request.method === 'HEAD' ? 'GET' : request.method;
       if (method !== route.method) {
         return refuse(405, 'Method Not Allowed', { allow: route.method === 'GET' ? 'GET, HEAD' : 'POST' });
       }
-      const answer = route.answer(request, pathname);
+      const answer = route.answer(request, pathname, key);
       return answer instanceof Response ? answer : answer.catch((error: unknown) => failed(request, pathname, error));
     } catch (error) {
       return failed(request, pathname, error);
@@ -117,7 +122,7 @@ function findModel(plane: DataPlane, limits: V2Limits, segments: string[]): Rout
   switch (action) {
     case 'infer':
       return {
-        ...post((request, path) => infer(plane, limits, request, path, model, versionText)),
+        ...post((request, path, key) => infer(plane, limits, request, path, { model, version: versionText, key })),
         isCall: true,
         model,
         version: versionText,
@@ -180,14 +185,20 @@ function findRepository(plane: DataPlane, control: ModelControl, segments: strin
   });
 }
 
+/** What a request is for, as it stands in the path, and the name of the key that it came with. */
+interface Target {
+  model: string;
+  version: string | undefined;
+  key: string | undefined;
+}
+
 /** Answers its errors itself: on the hot path each promise counts. */
 async function infer(
   plane: DataPlane,
   limits: V2Limits,
   request: Request,
   path: string,
-  model: string,
-  versionText: string | undefined,
+  { model, version: versionText, key }: Target,
 ): Promise<Response> {
   try {
     const version = findVersion(versionText);
@@ -198,7 +209,7 @@ async function infer(
     const bytes = await readBytes(request, limits);
     const { json, binary } = splitBody(bytes, headers.get(jsonLengthHeader), limits.maxJsonBytes);
     // After it: the version that answers may have changed meanwhile. From here to infer nothing waits.
-    const route = plane.choose(model, version, (name) => headers.get(name));
+    const route = plane.choose(model, version, (name) => headers.get(name), key);
     const decoded =
       json === undefined ? decodeRawRequest(route, binary) : decodeRequest(model, json, binary, maxTensorBytes);
     if (binary.length === 0) discard(bytes);

@@ -70,7 +70,7 @@ test('a release from the draft to the way back, and what is said of it meanwhile
 
   await box.create({
     version: 2,
-    rollout: { shadow: null, steps: [{ percent: 25, holdMs: 1 }], stickyHeader: null, minRequests: 0 },
+    rollout: { shadow: null, steps: [{ percent: 25, holdMs: 1 }], stickyHeader: null, trialKeys: [], minRequests: 0 },
   });
   await box.post(box.owner, '/releases/2/submit');
   const review = await get<ReviewView>(box, '/releases/2/review');

@@ -72,7 +72,7 @@ test('a link leads nowhere but to this server after a form', () => {
 test('where everybody may try, no path asks for more than to predict', () => {
   const open = createV2(plane, {} as ModelControl, { ...limits, unreleased: 'everyone' });
   let asked: Action | undefined;
-  const note = (action: Action) => {
+  const note = (action: Action): never => {
     asked = action;
     throw new AppError('forbidden', 'No.');
   };
