@@ -90,7 +90,7 @@ export interface UserRow {
   id: string;
   name: string;
   role: Role;
-  /** locked: has to wait after failed sign-ins. invited: can sign in by a one-time link alone. */
+  /** locked: somebody who failed to sign in by this name has to wait. invited: can sign in by a one-time link alone. */
   state: 'enabled' | 'disabled' | 'locked' | 'invited' | 'mustChange';
   lastSeenMs?: number;
   createdMs: number;

@@ -6,6 +6,7 @@ import { Audit } from './audit.ts';
 import { FormTokens } from './form-tokens.ts';
 import { KeyGate } from './key-gate.ts';
 import { Keys } from './keys.ts';
+import { KnownOrigins } from './known-origins.ts';
 import { LockOut } from './lock-out.ts';
 import { PasswordResets } from './password-resets.ts';
 import { type SessionLimits, Sessions } from './sessions.ts';
@@ -23,6 +24,7 @@ export interface Access {
   signIn: SignIn;
   signOns: SignOns;
   lockOut: LockOut;
+  origins: KnownOrigins;
   sessions: Sessions;
   formTokens: FormTokens;
   keys: Keys;
@@ -48,6 +50,7 @@ export function openAccess(
   };
   const users = new Users(db, now, onUserChange);
   const lockOut = new LockOut(db, now);
+  const origins = new KnownOrigins(db, now);
   const signOns = new SignOns(db, now);
   const timer = setInterval(() => gate.flush(), flushEveryMs);
   timer.unref();
@@ -55,9 +58,10 @@ export function openAccess(
     users,
     resets: new PasswordResets(db, users, now),
     setup: new Setup(db, users),
-    signIn: new SignIn(db, { users, sessions, lockOut, signOns }),
+    signIn: new SignIn(db, { users, sessions, lockOut, origins, signOns }),
     signOns,
     lockOut,
+    origins,
     sessions,
     formTokens: new FormTokens(db, sessionLimits?.absoluteMs),
     keys: new Keys(db, users, gate, now),

@@ -44,6 +44,8 @@ export interface FoundSession {
   session: SessionRecord;
   actor: UserActor;
   mustChangePassword: boolean;
+  /** Opened over TLS: its token never was on the network in the clear. */
+  isSecure: boolean;
   /** A new token, which replaces the one that was shown. */
   renewed?: string;
 }
@@ -55,6 +57,7 @@ interface FoundRow extends SessionRecord {
   name: string;
   role: UserRole;
   mustChangePassword: 0 | 1;
+  isSecure: 0 | 1;
 }
 
 const columns = `sessions.id, sessions.user, sessions.created_ms AS createdMs, seen_ms AS seenMs, address, agent, way`;
@@ -67,7 +70,10 @@ export class Sessions {
   ) {}
 
   /** @throws when there is no such user */
-  create(user: string, { address, agent, way }: Visitor): { token: string; session: SessionRecord } {
+  create(
+    user: string,
+    { address, agent, way, isSecure = false }: Visitor & { isSecure?: boolean },
+  ): { token: string; session: SessionRecord } {
     const token = makeToken();
     const now = this.now();
     const session = { id: crypto.randomUUID(), user, createdMs: now, seenMs: now, address, agent: clean(agent), way };
@@ -78,9 +84,9 @@ export class Sessions {
         [user, mostOfOneUser - 1],
       );
       this.db.run(
-        `INSERT INTO sessions (id, user, token_hash, rotated_ms, created_ms, seen_ms, address, agent, way)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-        [session.id, user, hashSecret(token), now, now, now, address, session.agent, way],
+        `INSERT INTO sessions (id, user, token_hash, rotated_ms, created_ms, seen_ms, address, agent, way, is_secure)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        [session.id, user, hashSecret(token), now, now, now, address, session.agent, way, isSecure ? 1 : 0],
       );
     })();
     return { token, session };
@@ -92,7 +98,8 @@ export class Sessions {
     const row = this.db
       .query<FoundRow, { hash: string; idleSince: number; absoluteSince: number }>(
         `SELECT ${columns}, token_hash = $hash AS isCurrent, is_confirmed AS isConfirmed, rotated_ms AS rotatedMs,
-           users.name, users.role, users.must_change_password AS mustChangePassword
+           users.name, users.role, users.must_change_password AS mustChangePassword,
+           is_secure AS isSecure
          FROM sessions JOIN users ON users.id = sessions.user
          WHERE (token_hash = $hash OR previous_hash = $hash) AND is_disabled = 0
            AND seen_ms > $idleSince AND sessions.created_ms > $absoluteSince`,
@@ -103,11 +110,12 @@ export class Sessions {
     if (!row.isCurrent && row.isConfirmed && !isFresh) return undefined;
     const renewed = this.#renew(row, hash, isFresh);
     this.#touch(row, renewed !== undefined);
-    const { isCurrent: _, isConfirmed: __, rotatedMs: ___, name, role, mustChangePassword, ...session } = row;
+    const { isCurrent: _, isConfirmed: __, rotatedMs: ___, name, role, mustChangePassword, isSecure, ...session } = row;
     return {
       session,
       actor: { kind: 'user', id: row.user, name, role },
       mustChangePassword: mustChangePassword === 1,
+      isSecure: isSecure === 1,
       renewed,
     };
   }

@@ -3,12 +3,13 @@
 import type { Database } from 'bun:sqlite';
 
 import { AppError } from '../error.ts';
+import type { KnownOrigins, Whence } from './known-origins.ts';
 import { type Attempt, LockedOut, type LockOut } from './lock-out.ts';
 import { verifyPassword } from './passwords.ts';
 import { findRoleOfGroups, type UserRole } from './roles.ts';
 import type { Sessions } from './sessions.ts';
 import type { SignOnResult, SignOns } from './sign-ons.ts';
-import { checkUserName, userNameKey } from './user-name.ts';
+import { checkUserName } from './user-name.ts';
 import type { UserRecord } from './user-record.ts';
 import type { Users } from './users.ts';
 
@@ -24,7 +25,13 @@ export interface Identity {
 export class SignIn {
   constructor(
     private readonly db: Database,
-    private readonly parts: { users: Users; sessions: Sessions; lockOut: LockOut; signOns: SignOns },
+    private readonly parts: {
+      users: Users;
+      sessions: Sessions;
+      lockOut: LockOut;
+      origins: KnownOrigins;
+      signOns: SignOns;
+    },
   ) {}
 
   /**
@@ -32,17 +39,17 @@ export class SignIn {
    * @throws AppError unauthenticated, forbidden for a disabled user who knew the password, overloaded (LockedOut) for
    * one who has to wait
    */
-  async withPassword(request: { name: string; password: string; address: string }): Promise<UserRecord> {
-    const { users, lockOut } = this.parts;
+  async withPassword(request: { name: string; password: string } & Whence): Promise<UserRecord> {
+    const { users, lockOut, origins } = this.parts;
     const log = (result: SignOnResult) => this.#log(request.name, request.address, 'password', result);
+    const user = users.findByName(request.name);
     let attempt: Attempt;
     try {
-      attempt = lockOut.begin(request.name, request.address);
+      attempt = lockOut.begin(request.name, origins.look(user?.id, request));
     } catch (error) {
       if (error instanceof LockedOut) log('locked');
       throw error;
     }
-    const user = users.findByName(request.name);
     const isRight = await verify(request.password, user && users.findPasswordHash(user.id), attempt);
     // Read again: it may have been disabled or removed meanwhile.
     const now = user && users.find(user.id);
@@ -61,7 +68,8 @@ export class SignIn {
   }
 
   /**
-   * Guesses of the present password count as failed sign-ins. All other sessions of the user end.
+   * Guesses of the present password are limited as failed sign-ins are, those of each session by themselves. All other
+   * sessions of the user end.
    * @returns the new token of the session that stays
    * @throws AppError invalid, conflict for a user without a password, throttled (LockedOut)
    */
@@ -72,7 +80,7 @@ export class SignIn {
     address: string;
     keepSession?: string;
   }): Promise<string | undefined> {
-    const { users, sessions, lockOut } = this.parts;
+    const { users, sessions, lockOut, origins } = this.parts;
     const { user, current, password, address, keepSession } = request;
     const hash = users.findPasswordHash(user.id);
     if (hash === undefined) {
@@ -82,7 +90,8 @@ export class SignIn {
         'You sign in through single sign-on: change it there.',
       );
     }
-    const attempt = lockOut.begin(userNameKey(user.name), address);
+    const origin = origins.look(user.id, { address });
+    const attempt = lockOut.begin(user.name, keepSession ? { ...origin, device: `session:${keepSession}` } : origin);
     if (!(await verify(current, hash, attempt))) {
       throw new AppError('invalid', 'The current password is wrong.', 'Check it and try again.');
     }

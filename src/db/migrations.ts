@@ -5,6 +5,7 @@ import footprints from './002-footprints.sql' with { type: 'text' };
 import placement from './003-placement.sql' with { type: 'text' };
 import access from './004-access.sql' with { type: 'text' };
 import release from './005-release.sql' with { type: 'text' };
+import knownOrigins from './006-known-origins.sql' with { type: 'text' };
 import notify from './007-notify.sql' with { type: 'text' };
 
 export interface Migration {
@@ -18,5 +19,6 @@ export const migrations: readonly Migration[] = [
   { name: '003-placement', sql: placement },
   { name: '004-access', sql: access },
   { name: '005-release', sql: release },
+  { name: '006-known-origins', sql: knownOrigins },
   { name: '007-notify', sql: notify },
 ];

@@ -2,6 +2,7 @@
 // what that one may do; access/roles.ts has that.
 import type { Access } from '../access/access.ts';
 import type { Actor } from '../access/actor.ts';
+import { forgetOriginMs } from '../access/known-origins.ts';
 import { clientAddress, type Networks } from '../access/networks.ts';
 import type { FoundSession } from '../access/sessions.ts';
 import { AppError } from '../error.ts';
@@ -31,6 +32,8 @@ export interface GateOptions {
 }
 
 export const sessionCookie = 'aimass_session';
+/** By which a browser shows that somebody signed in with it before. */
+const deviceCookie = 'aimass_device';
 /** Header, and name of the form field, that carries the token against forged requests. */
 export const formTokenHeader = 'x-csrf-token';
 export const formTokenField = 'csrf';
@@ -61,7 +64,7 @@ export class Gate {
     if (keyActor) return { actor: keyActor, ...whence };
     const cookie = headers.get('cookie');
     const token = cookie === null ? undefined : findCookie(cookie, sessionCookie);
-    const session = token === undefined ? undefined : access.sessions.find(token);
+    const session = token === undefined ? undefined : this.findSession(token, isSecure);
     if (session) {
       if (!isPage(pathname)) {
         if (!harmless.has(request.method)) this.checkToken(headers.get(formTokenHeader), session);
@@ -82,6 +85,15 @@ export class Gate {
   findKeyActor(headers: Headers): Actor | undefined {
     const key = keyOf(headers);
     return key === undefined ? undefined : this.admit(key);
+  }
+
+  /** One that was opened in the clear ends where TLS has come: its token may have been overheard. */
+  private findSession(token: string, isSecure: boolean): FoundSession | undefined {
+    const { sessions } = this.options.access;
+    const found = sessions.find(token);
+    if (!found || found.isSecure || !isSecure) return found;
+    sessions.revoke(found.session.id);
+    return undefined;
   }
 
   addressOf(headers: Headers, peer: string): string {
@@ -152,10 +164,22 @@ function findCookie(text: string, name: string): string | undefined {
   return undefined;
 }
 
+/** What a browser was given by `deviceCookieText`, if it was; anything may be in it. */
+export function findDevice({ headers }: Request): string | undefined {
+  return findCookie(headers.get('cookie') ?? '', deviceCookie);
+}
+
+export function deviceCookieText(device: string, isSecure: boolean): string {
+  return cookieText(deviceCookie, device, forgetOriginMs / 1000, isSecure);
+}
+
 export function sessionCookieText(token: string, isSecure: boolean): string {
   // Its life is the session's, which the server knows.
-  const secure = isSecure ? '; Secure' : '';
-  return `${sessionCookie}=${token}; Path=/; HttpOnly; SameSite=Lax; Max-Age=${7 * 24 * 3600}${secure}`;
+  return cookieText(sessionCookie, token, 7 * 24 * 3600, isSecure);
+}
+
+function cookieText(name: string, value: string, maxAgeS: number, isSecure: boolean): string {
+  return `${name}=${value}; Path=/; HttpOnly; SameSite=Lax; Max-Age=${maxAgeS}${isSecure ? '; Secure' : ''}`;
 }
 
 export function endedCookieText(): string {

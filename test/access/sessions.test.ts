@@ -20,6 +20,7 @@ describe('a session', () => {
       session,
       actor: { kind: 'user', id: it.admin.id, name: 'Ada', role: 'administrator' },
       mustChangePassword: false,
+      isSecure: false,
       renewed: undefined,
     });
     expect(Buffer.from(it.db.serialize()).includes(token)).toBe(false);

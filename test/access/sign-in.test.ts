@@ -5,7 +5,8 @@ import { join } from 'node:path';
 
 import fc from 'fast-check';
 
-import { forgetOneMs, lockDelayMs, LockedOut, longestDelayMs } from '../../src/access/lock-out.ts';
+import { forgetOriginMs, type Origin } from '../../src/access/known-origins.ts';
+import { forgetOneMs, lockDelayMs, LockedOut, type Subject } from '../../src/access/lock-out.ts';
 import type { Identity } from '../../src/access/sign-in.ts';
 import { openDatabase } from '../../src/db/open.ts';
 import {
@@ -30,9 +31,11 @@ afterEach(() => {
 
 const enter = (text: string, { name = 'ada', from = address } = {}) =>
   it.signIn.withPassword({ name, password: text, address: from });
-/** Failures without the cost of a hash, from as many addresses. */
+const stranger = (from = address): Origin => ({ address: from, isKnownAddress: false });
+const begin = (name: string, from?: string) => it.lockOut.begin(name, stranger(from));
+/** Failures without the cost of a hash. */
 const fail = (count: number, name = 'ada') => {
-  for (let i = 0; i < count; i++) it.lockOut.begin(name, `192.0.2.${i}`);
+  for (let i = 0; i < count; i++) begin(name);
 };
 
 describe('with a password', () => {
@@ -79,18 +82,19 @@ describe('with a password', () => {
 
 describe('lock-out', () => {
   test('the delay grows from nothing to 15 minutes and never shrinks', () => {
-    expect([1, 4, 5, 6, 8].map((failures) => lockDelayMs(failures, 'name'))).toEqual([0, 0, 1000, 2000, 8000]);
+    expect([1, 4, 5, 6, 8].map((failures) => lockDelayMs(failures, 'pair'))).toEqual([0, 0, 1000, 2000, 8000]);
     expect(lockDelayMs(19, 'address')).toBe(0);
+    const subjects = fc.constantFrom<Subject>('pair', 'device', 'address', 'name');
     fc.assert(
-      fc.property(fc.nat(100_000), fc.constantFrom('name' as const, 'address' as const), (failures, subject) => {
+      fc.property(fc.nat(100_000), subjects, (failures, subject) => {
         const delay = lockDelayMs(failures, subject);
-        expect(delay).toBeLessThanOrEqual(longestDelayMs);
+        expect(delay).toBeLessThanOrEqual(subject === 'name' ? 30_000 : 15 * minute);
         expect(lockDelayMs(failures + 1, subject)).toBeGreaterThanOrEqual(delay);
       }),
     );
   });
 
-  test('holds for the right password too, from everywhere, and ends by itself', async () => {
+  test('holds for the right password too and ends by itself', async () => {
     fail(5);
     const error = await errorOf(() => enter(password));
     expect(error).toBeInstanceOf(LockedOut);
@@ -123,38 +127,37 @@ describe('lock-out', () => {
   });
 
   test('an address that guesses at many names has to wait, its neighbours in the same /64 too', () => {
-    const guess = (name: string, from: string) => it.lockOut.begin(name, from);
-    for (let i = 0; i < 20; i++) guess(`name-${i}`, `2001:db8:1:2::${i.toString(16)}`);
-    expect(() => guess('another', '2001:db8:1:2:ffff::1')).toThrow(LockedOut);
-    expect(() => guess('another', '2001:db8:1:3::1')).not.toThrow();
+    for (let i = 0; i < 20; i++) begin(`name-${i}`, `2001:db8:1:2::${i.toString(16)}`);
+    expect(() => begin('another', '2001:db8:1:2:ffff::1')).toThrow(LockedOut);
+    expect(() => begin('another', '2001:db8:1:3::1')).not.toThrow();
   });
 
   test('an own account does not clear the count of guesses at others', async () => {
-    for (let i = 0; i < 18; i++) it.lockOut.begin(`name-${i}`, address);
+    for (let i = 0; i < 18; i++) begin(`name-${i}`);
     await enter(password);
-    it.lockOut.begin('x', address);
-    it.lockOut.begin('y', address);
-    expect(() => it.lockOut.begin('z', address)).toThrow(LockedOut);
+    begin('x');
+    begin('y');
+    expect(() => begin('z')).toThrow(LockedOut);
     it.lockOut.clear({ address });
-    expect(() => it.lockOut.begin('z', address)).not.toThrow();
+    expect(() => begin('z')).not.toThrow();
   });
 
   test('grows while the guessing goes on, is forgotten bit by bit and left no rows behind', () => {
     const delays: number[] = [];
     for (let i = 0; i < 14; i++) {
       try {
-        it.lockOut.begin('ada', `192.0.2.${i}`);
+        begin('ada');
       } catch (error) {
         const retryAfterS = (error as LockedOut).retryAfterS!;
         delays.push(retryAfterS);
         it.clock.nowMs += retryAfterS * second;
-        it.lockOut.begin('ada', `192.0.2.${i}`);
+        begin('ada');
       }
     }
     expect(delays).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256]);
     it.clock.nowMs += forgetOneMs * 30;
-    it.lockOut.begin('grace', address);
-    expect(it.db.query('SELECT count(*) AS n FROM lock_outs').get()).toEqual({ n: 2 });
+    begin('grace');
+    expect(it.db.query('SELECT count(*) AS n FROM lock_outs').get()).toEqual({ n: 3 });
   });
 
   test('a restart does not forget it, nor does a clock that is set back lengthen it', async () => {
@@ -165,22 +168,116 @@ describe('lock-out', () => {
       const before = openDatabase(path);
       const first = openOn(before, clock);
       for (let i = 0; i < 6; i++) {
-        first.lockOut.begin('ada', `192.0.2.${i}`);
+        first.lockOut.begin('ada', stranger());
         if (i >= 4) clock.nowMs += second;
       }
       first.close();
       before.close();
       const db = openDatabase(path);
       const { lockOut, close } = openOn(db, clock);
-      expect(() => lockOut.begin('ada', address)).toThrow(LockedOut);
+      expect(() => lockOut.begin('ada', stranger())).toThrow(LockedOut);
       clock.nowMs -= 30 * minute;
-      const error = await errorOf(() => lockOut.begin('ada', address));
+      const error = await errorOf(() => lockOut.begin('ada', stranger()));
       expect(error.retryAfterS).toBe(2);
       close();
       db.close();
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+});
+
+describe('who fails on purpose', () => {
+  const home = '10.0.0.7';
+  const elsewhere = '10.0.0.8';
+  const try_ = (from: string, device?: string) =>
+    it.lockOut.begin('ada', it.origins.look(it.admin.id, { address: from, device }));
+
+  test('shuts out nobody who comes from another address', async () => {
+    for (let i = 0; i < 5; i++) begin('ada', '10.0.9.9');
+    expect(() => begin('ada', '10.0.9.9')).toThrow(LockedOut);
+    expect((await enter(password, { from: elsewhere })).name).toBe('Ada');
+    expect(it.lockOut.waitMs('ada')).toBeGreaterThan(0);
+  });
+
+  test('from many addresses slows down strangers for seconds, and nobody from where she was before', async () => {
+    it.origins.remember(it.admin.id, { address: home });
+    for (let i = 0; i < 60; i++) {
+      it.clock.nowMs += minute;
+      begin('ada', `192.0.2.${i}`);
+    }
+    const error = await errorOf(() => enter(password, { from: elsewhere }));
+    expect(error).toBeInstanceOf(LockedOut);
+    expect(error.retryAfterS).toBeLessThanOrEqual(30);
+    expect((await enter(password, { from: home })).name).toBe('Ada');
+  });
+
+  test('from the same address does not shut out a browser in which she signed in before', async () => {
+    const device = it.origins.remember(it.admin.id, { address: home });
+    for (let i = 0; i < 20; i++) begin(i < 5 ? 'ada' : `name-${i}`, home);
+    expect(await errorOf(() => enter(password, { from: home }))).toBeInstanceOf(LockedOut);
+    expect((await it.signIn.withPassword({ name: 'ada', password, address: home, device })).name).toBe('Ada');
+  });
+
+  test('in such a browser has to wait as well, and no other browser with it', () => {
+    const [stolen, own] = [
+      it.origins.remember(it.admin.id, { address: home }),
+      it.origins.remember(it.admin.id, { address: home }),
+    ];
+    for (let i = 0; i < 5; i++) try_(elsewhere, stolen);
+    expect(() => try_(elsewhere, stolen)).toThrow(LockedOut);
+    expect(() => try_(elsewhere, own)).not.toThrow();
+    it.lockOut.clear({ name: 'Ada' });
+    expect(() => try_(elsewhere, stolen)).not.toThrow();
+  });
+
+  test('gains nothing by a device of another name, an invented or an old one', async () => {
+    const grace = await it.users.create({ name: 'grace', role: 'viewer', password }, 'Ada');
+    const others = it.origins.remember(grace.id, { address: elsewhere });
+    expect(it.origins.look(it.admin.id, { address: elsewhere, device: others })).toEqual({
+      address: elsewhere,
+      isKnownAddress: false,
+    });
+    for (const device of ['', 'x'.repeat(43), '\u0000', 'y'.repeat(1_000_000)]) {
+      expect(it.origins.look(it.admin.id, { address: elsewhere, device })).not.toHaveProperty('device');
+    }
+    const device = it.origins.remember(it.admin.id, { address: home });
+    // The same browser stands for all who sign in with it.
+    expect(it.origins.remember(grace.id, { address: home, device })).toBe(device);
+    expect(it.origins.look(it.admin.id, { address: home, device })).toMatchObject({
+      isKnownAddress: true,
+      device: expect.any(String),
+    });
+    it.clock.nowMs += forgetOriginMs;
+    expect(it.origins.look(it.admin.id, { address: home, device })).toEqual({ address: home, isKnownAddress: false });
+  });
+
+  test('cannot make a user known from more than so many places, nor be counted under another name', () => {
+    for (let i = 0; i < 60; i++) {
+      it.clock.nowMs += second;
+      it.origins.remember(it.admin.id, { address: `192.0.2.${i}` });
+    }
+    expect(it.db.query('SELECT count(*) AS n FROM known_origins').get()).toEqual({ n: 40 });
+    for (let i = 0; i < 6; i++) {
+      it.clock.nowMs += second;
+      begin('ada\n10.1.1.1', '10.1.1.1');
+    }
+    expect(it.lockOut.waitMs('ada')).toBe(0);
+  });
+
+  test('guessing of a signed-in session at the present password holds up that session alone', async () => {
+    const { session } = it.sessions.create(it.admin.id, visitor);
+    const change = (keepSession?: string) =>
+      it.signIn.changePassword({
+        user: it.admin,
+        current: 'wrong',
+        password: 'another good password',
+        address,
+        keepSession,
+      });
+    for (let i = 0; i < 5; i++) expect(await codeOf(() => change(session.id))).toBe('invalid');
+    expect(await errorOf(() => change(session.id))).toBeInstanceOf(LockedOut);
+    expect((await enter(password)).name).toBe('Ada');
   });
 });
 

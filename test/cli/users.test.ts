@@ -22,10 +22,11 @@ test('add prints a link that works; list, set, disable, enable, reset, unlock', 
   const link = await line.json<{ url: string }>('users', 'reset', 'Bob');
   expect(line.resets.findUser(link.url.split('token=')[1]!)).toMatchObject({ name: 'Bob' });
 
-  for (let i = 0; i < 5; i++) line.lockOut.begin('bob', '10.0.0.9');
-  expect(() => line.lockOut.begin('bob', '10.0.0.9')).toThrow('Too many');
+  const guesser = { address: '10.0.0.9', isKnownAddress: false };
+  for (let i = 0; i < 5; i++) line.lockOut.begin('bob', guesser);
+  expect(() => line.lockOut.begin('bob', guesser)).toThrow('Too many');
   expect((await line.run(['users', 'unlock', 'bob'])).out).toBe('Bob need not wait any longer.\n');
-  expect(() => line.lockOut.begin('bob', '10.0.0.9')).not.toThrow();
+  expect(() => line.lockOut.begin('bob', guesser)).not.toThrow();
 });
 
 test('a mail address is set and taken away', async () => {

@@ -17,7 +17,7 @@ const roles: Role[] = ['administrator', 'reviewer', 'owner', 'viewer'];
 const stateTones: Record<UserRow['state'], Tone> = {
   enabled: 'good',
   disabled: 'idle',
-  locked: 'bad',
+  locked: 'warn',
   invited: 'warn',
   mustChange: 'warn',
 };

@@ -5,7 +5,7 @@ import { languageTags } from '../../../web/text/text.ts';
 import type { FormState } from '../../../web/view-types.ts';
 import type { SignInWay } from '../../access/sessions.ts';
 import { AppError } from '../../error.ts';
-import { endedCookieText, sessionCookie, sessionCookieText } from '../gate.ts';
+import { deviceCookieText, endedCookieText, findDevice, sessionCookie, sessionCookieText } from '../gate.ts';
 import type { AdminContext } from './context.ts';
 import {
   type AdminRoute,
@@ -27,7 +27,7 @@ export function startSession(
   { asker, request }: Visit,
   { user, way, path }: { user: string; way: SignInWay; path: string },
 ): Response {
-  const { address } = asker;
+  const { address, isSecure } = asker;
   if (way === 'setup' || way === 'reset') {
     access.signOns.record({ name: access.users.get(user).name, address, way, result: 'ok' });
     access.users.touch(user);
@@ -36,8 +36,14 @@ export function startSession(
   const other = asker.session?.session;
   if (other && other.user !== user) access.sessions.revoke(other.id);
   const agent = request.headers.get('user-agent') ?? '';
-  const { token } = access.sessions.create(user, { address, agent, way });
-  return seeOther(path, undefined, [sessionCookieText(token, asker.isSecure)]);
+  const { token } = access.sessions.create(user, { address, agent, way, isSecure });
+  const cookies = [sessionCookieText(token, isSecure)];
+  // Nobody guesses at passwords of those whom a provider vouches for.
+  if (way !== 'oidc') {
+    const device = access.origins.remember(user, { address, device: findDevice(request) });
+    cookies.push(deviceCookieText(device, isSecure));
+  }
+  return seeOther(path, undefined, cookies);
 }
 
 export function signInPage(
@@ -113,7 +119,7 @@ export function entryRoutes(context: AdminContext): AdminRoute[] {
       path: '/sign-in',
       action: 'public',
       async answer(visit) {
-        const { form, asker } = visit;
+        const { form, asker, request } = visit;
         const state = stateOf(form, ['name']);
         const name = form.get('name') ?? '';
         try {
@@ -121,6 +127,7 @@ export function entryRoutes(context: AdminContext): AdminRoute[] {
             name,
             password: form.get('password') ?? '',
             address: asker.address,
+            device: findDevice(request),
           });
           const path = ownPath(form.get('next'), '/admin');
           return startSession(context, visit, { user: user.id, way: 'password', path });

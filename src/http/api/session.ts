@@ -5,7 +5,7 @@ import { mayDo } from '../../access/actor.ts';
 import type { SessionRecord, SignInWay } from '../../access/sessions.ts';
 import type { UserRecord } from '../../access/user-record.ts';
 import { AppError } from '../../error.ts';
-import { type Asker, endedCookieText, sessionCookieText } from '../gate.ts';
+import { type Asker, deviceCookieText, endedCookieText, findDevice, sessionCookieText } from '../gate.ts';
 import { answerOnce, done, formatTime, readSmallJson, userOf } from './access-request.ts';
 import { sessionsQuery, signInBody } from './access-schemas.ts';
 import { type ApiContext, describe } from './context.ts';
@@ -27,7 +27,12 @@ export function sessionRoutes(context: ApiContext) {
       '/api/v1/session',
       async ({ request, body: { name, password } }) => {
         const { address } = context.asker(request);
-        const user = await control.access.signIn.withPassword({ name, password, address });
+        const user = await control.access.signIn.withPassword({
+          name,
+          password,
+          address,
+          device: findDevice(request),
+        });
         return openSession(context, request, user, 'password');
       },
       {
@@ -107,20 +112,23 @@ export function sessionRoutes(context: ApiContext) {
 
 const mayManage = ({ actor }: Asker) => mayDo(actor, 'user.manage');
 
-/** Signs a user in. @returns 201 with the session's cookie */
+/** Signs a user in. @returns 201 with the cookies of the session and of the device */
 export function openSession(
   { control, asker }: ApiContext,
   request: Request,
   user: UserRecord,
   way: SignInWay,
 ): Response {
-  const { sessions, formTokens } = control.access;
+  const { sessions, formTokens, origins } = control.access;
   const { address, isSecure } = asker(request);
   const agent = request.headers.get('user-agent') ?? '';
-  const { token, session } = sessions.create(user.id, { address, agent, way });
+  const { token, session } = sessions.create(user.id, { address, agent, way, isSecure });
+  const device = origins.remember(user.id, { address, device: findDevice(request) });
   const { mustChangePassword } = user;
   const answer = { user: viewUser(user), csrfToken: formTokens.issue(session.id), mustChangePassword };
-  return answerOnce(answer, 201, sessionCookieText(token, isSecure));
+  const response = answerOnce(answer, 201, sessionCookieText(token, isSecure));
+  response.headers.append('set-cookie', deviceCookieText(device, isSecure));
+  return response;
 }
 
 function viewAsker({ control }: ApiContext, { actor, session }: Asker) {

@@ -186,10 +186,10 @@ describe('what is done to a user', () => {
     const guess = () => box.stranger().post('/sign-in', { name: 'niaj', password: 'a wrong password' });
     for (let i = 0; i < 5; i++) expect((await guess()).text).toContain('wrong');
     expect((await guess()).text).toContain('Too many sign-ins have failed.');
-    expect((await ada.get(`/admin/users?q=niaj`)).text).toContain('Locked');
+    expect((await ada.get(`/admin/users?q=niaj`)).text).toContain('Failed sign-ins');
     expect((await ada.get(`/admin/users/${id}`)).text).toContain(`action="/admin/users/${id}/unlock"`);
     expect((await ada.post(`/admin/users/${id}/unlock`)).location).toBe(`/admin/users/${id}`);
-    expect((await ada.get(`/admin/users?q=niaj`)).text).not.toContain('Locked');
+    expect((await ada.get(`/admin/users?q=niaj`)).text).not.toContain('Failed sign-ins');
     expect((await guess()).text).toContain('wrong');
   });
 

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 
+import { parseNetworks } from '../../../src/access/networks.ts';
+import { Gate } from '../../../src/http/gate.ts';
 import { hour, password } from '../../access/opened.ts';
 import { browserOf, cookieOf, openAccessApi, type Opening } from './access-api.ts';
 
@@ -43,6 +45,36 @@ describe('sign-in', () => {
 
     expect((await box.asSystem('POST', `/api/v1/users/${box.admin.id}/unlock`)).status).toBe(204);
     expect((await box.ask(nobody, 'POST', '/api/v1/session', { name: 'Ada', password })).status).toBe(201);
+  });
+
+  test('a browser in which somebody signed in before is not shut out by others at its address', async () => {
+    using box = await openAccessApi();
+    const enter = (headers: Record<string, string>, text: string) =>
+      box.ask<Opening>(headers, 'POST', '/api/v1/session', { name: 'Ada', password: text });
+    const cookies = (await enter(nobody, password)).headers.getSetCookie();
+    expect(cookies[1]).toMatch(/^aimass_device=[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax; Max-Age=15552000$/);
+    const device = { cookie: cookies[1]!.split(';')[0]! };
+    for (let i = 0; i < 5; i++) await enter(nobody, other);
+    expect((await enter(nobody, password)).status).toBe(429);
+    const answer = await enter(device, password);
+    expect(answer.status).toBe(201);
+    expect(answer.headers.getSetCookie()[1]).toBe(cookies[1]);
+  });
+
+  test('a session that was opened in the clear ends where TLS has come', async () => {
+    using box = await openAccessApi();
+    const networks = parseNetworks([]);
+    const gate = new Gate({ access: box, openTo: networks, trustedProxies: networks });
+    const look = (isSecure: boolean, wasSecure: boolean) => {
+      const visitor = { address: '10.0.0.7', agent: '', way: 'password' as const, isSecure: wasSecure };
+      const { token } = box.sessions.create(box.admin.id, visitor);
+      const request = new Request('https://box.lan/admin', { headers: { cookie: `aimass_session=${token}` } });
+      const { kind } = gate.identify(request, { address: '10.0.0.7', isSecure }, '/admin').actor;
+      return [kind, box.sessions.find(token) !== undefined];
+    };
+    expect(look(false, false)).toEqual(['user', true]);
+    expect(look(true, true)).toEqual(['user', true]);
+    expect(look(true, false)).toEqual(['nobody', false]);
   });
 
   test('a large body of nobody known is refused', async () => {
