@@ -155,9 +155,14 @@ export interface KeysView {
 }
 
 export interface KeyFormView {
+  /** What is wrong with the choice of another owner is at "owner". */
   form: FormState;
   /** What the owner may give. */
   actions: readonly KeyAction[];
+  /** Absent: a new one. */
+  key?: KeyRow;
+  /** To whom it may be given, for those who manage keys. */
+  owners?: { id: string; name: string }[];
 }
 
 export interface KeyShownView {

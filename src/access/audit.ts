@@ -32,8 +32,14 @@ interface Head {
 }
 
 const mostOfOnePage = 1000;
+const hourMs = 3_600_000;
+/** Refusals of one actor that are told in an hour. All guests are one. */
+const mostRefusals = { known: 30, guest: 5 };
 
 export class Audit {
+  /** Of each actor: what it was refused in this hour. */
+  readonly #refusals = new Map<string, { untilMs: number; told: Set<string> }>();
+
   constructor(
     private readonly db: Database,
     private readonly now: () => number,
@@ -50,6 +56,22 @@ export class Audit {
       this.db.run('UPDATE audit_head SET count = ?, hash = ?', [entry.seq, hash]);
       return entry;
     })();
+  }
+
+  /** As `record`, for what may be repeated without end: the same is told once an hour, and not much of each actor. */
+  recordRefusal(event: AuditEvent): void {
+    const now = this.now();
+    const { actor } = event;
+    const who = 'id' in actor ? `${actor.kind}:${actor.id}` : actor.kind;
+    for (const [key, { untilMs }] of this.#refusals) if (untilMs <= now) this.#refusals.delete(key);
+    const { told } = this.#refusals.getOrInsertComputed(who, () => ({
+      untilMs: now + hourMs,
+      told: new Set<string>(),
+    }));
+    const what = `${event.action}\n${event.target}`;
+    if (told.has(what) || told.size >= mostRefusals[actor.kind === 'guest' ? 'guest' : 'known']) return;
+    told.add(what);
+    this.record(event);
   }
 
   /**

@@ -253,15 +253,19 @@ const access: Command[] = [
   },
   {
     name: 'keys',
-    operands: ['[add|rotate|revoke]', '[NAME|ID]'],
-    summary: 'List, make, rotate and revoke API keys',
-    details: ['Without a verb it lists them. add and rotate print the key: it is shown this once.'],
+    operands: ['[add|set|rotate|revoke]', '[NAME|ID]'],
+    summary: 'List, make, change, rotate and revoke API keys',
+    details: [
+      'Without a verb it lists them. add and rotate print the key: it is shown this once. set changes what is given; ' +
+        'none takes a limit or the end away, --models all the list of models.',
+    ],
     options: [
       {
         name: 'owner',
         value: 'USER',
-        help: 'With add, and needed there: who answers for it; a key can do no more than its owner.',
+        help: 'Who answers for it, needed with add; a key can do no more than its owner.',
       },
+      { name: 'name', value: 'NAME', help: 'With set: another name.' },
       { name: 'models', value: 'NAME[,NAME]', help: 'Only these models; all unless given.' },
       {
         name: 'allow',
@@ -279,6 +283,7 @@ const access: Command[] = [
     examples: [
       'aimass keys',
       'aimass keys add line-3 --owner grace --models digits --expires 90d --rate 50',
+      'aimass keys set p3Xb9Qe7LmZk --quota 10000 --rate none --owner grace',
       'aimass keys rotate p3Xb9Qe7LmZk --overlap 24h',
     ],
     load: async () => (await import('./keys.ts')).keys,

@@ -1,9 +1,10 @@
-// Commands about API keys: list, make, rotate, revoke. A key is printed once, when it is made or rotated.
+// Commands about API keys: list, make, change, rotate, revoke. A key is printed once, when it is made or rotated.
 import type { KeyRecord } from '../access/keys.ts';
 import { keyActions } from '../access/roles.ts';
 import { AppError } from '../error.ts';
 import { duration, filled, oneOf, whole } from '../setting-text.ts';
-import type { Invocation } from './command.ts';
+import { json } from './client.ts';
+import { type Invocation, UsageError } from './command.ts';
 import { isSure, readOption, requireOption, runVerb, type Verb } from './reading.ts';
 import { type Column, formatCount, formatTime, renderTable } from './text.ts';
 import { getUser } from './users.ts';
@@ -17,6 +18,11 @@ const verbs: Record<string, Verb> = {
     takes: ['owner', 'models', 'allow', 'expires', 'rate', 'burst', 'quota'],
     operand: 'NAME',
     run: add,
+  },
+  set: {
+    takes: ['name', 'owner', 'models', 'allow', 'expires', 'rate', 'burst', 'quota'],
+    operand: 'ID',
+    run: set,
   },
   rotate: { takes: ['overlap'], operand: 'ID', run: rotate },
   revoke: { takes: ['yes'], operand: 'ID', run: revoke },
@@ -80,6 +86,39 @@ async function add(invocation: Invocation, name: string): Promise<void> {
   const made = await invocation.client().post<NewKey>('/api/v1/keys', { ...settings, owner: id });
   await showOnce(invocation, made, `The key '${made.key.name}' is made.`);
 }
+
+/** The owner is given in a request of its own: the server checks everything else against the new one. */
+async function set(invocation: Invocation, id: string): Promise<void> {
+  const { client, report } = invocation;
+  const lifeMs = readOption(invocation, 'expires', orNone(readLife));
+  const actions = readOption(invocation, 'allow', readActions);
+  const models = readOption(invocation, 'models', (text) => (text === 'all' ? '*' : text.split(',')));
+  const owner = readOption(invocation, 'owner', filled);
+  const before = await client().get<KeyAnswer>(pathOf(id));
+  const patch = {
+    name: readOption(invocation, 'name', filled),
+    ...((actions || models) && { scope: { ...before.scope, ...(models && { models }), ...(actions && { actions }) } }),
+    ...(lifeMs !== undefined && { expiresAt: lifeMs && new Date(Date.now() + lifeMs).toISOString() }),
+    ratePerSecond: readOption(invocation, 'rate', orNone(readRate)),
+    burst: readOption(invocation, 'burst', orNone(whole(1, 1_000_000))),
+    dailyQuota: readOption(invocation, 'quota', orNone(whole(1, 1e12))),
+  };
+  const patches: object[] = [
+    ...(owner === undefined ? [] : [{ owner: (await getUser(invocation, owner)).id }]),
+    ...(Object.values(patch).some((value) => value !== undefined) ? [patch] : []),
+  ];
+  if (patches.length === 0) throw new UsageError('Say what is to change.', "'aimass help keys' lists the options.");
+  let after = before;
+  for (const body of patches) {
+    after = await client().read<KeyAnswer>(await client().send(pathOf(id), { method: 'PATCH', ...json(body) }));
+  }
+  await report.answer(after, () => `The key '${after.name}' of ${after.ownerName} is changed.`);
+}
+
+const orNone =
+  <T>(read: (text: string) => T) =>
+  (text: string): T | null =>
+    text === 'none' ? null : read(text);
 
 async function rotate(invocation: Invocation, id: string): Promise<void> {
   const overlapMs = readOption(invocation, 'overlap', duration(0)) ?? dayMs;

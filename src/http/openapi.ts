@@ -90,6 +90,7 @@ const parameterMeanings: Record<string, { description: string; schema: JsonSchem
     example: '7c9e6679-7425-40de-944b-e07fc1f90ae7',
   },
   delivery: { description: 'Delivery.', schema: { type: 'string' }, example: 'msg_5e1c2a9e6f0b4c3d9d572a41b7f0c8aa' },
+  instance: { description: "Instance's id.", schema: { type: 'string' }, example: '3' },
   template: { description: 'Template.', schema: { type: 'string' }, example: 'face-detection' },
 };
 

@@ -63,6 +63,23 @@ describe('the trail', () => {
     expect(audit.record({ ...event, actor: { kind: 'system', name: 'socket' } }).actor.name).toBe('socket');
   });
 
+  test('tells of refusals that are repeated without end once an hour, and of no more than 30 of each actor', () => {
+    const refusal = { ...event, result: 'refused' as const };
+    for (let i = 0; i < 50; i++) audit.recordRefusal(refusal);
+    expect(audit.search()).toHaveLength(1);
+    for (let i = 0; i < 50; i++) audit.recordRefusal({ ...refusal, target: `t${i}` });
+    expect(audit.search()).toHaveLength(30);
+    audit.recordRefusal({ ...refusal, actor: { ...event.actor, id: 'u2' } as AuditEvent['actor'] });
+    expect(audit.search()).toHaveLength(31);
+    for (let i = 0; i < 50; i++) {
+      audit.recordRefusal({ ...refusal, target: `g${i}`, actor: { kind: 'guest', name: 'guest' } });
+    }
+    expect(audit.search()).toHaveLength(36);
+    nowMs += 3_600_000;
+    audit.recordRefusal(refusal);
+    expect(audit.search()).toHaveLength(37);
+  });
+
   test('is undone with what it tells of', async () => {
     audit.record(event);
     const work = db.transaction(() => {

@@ -31,6 +31,30 @@ test('add prints a key that works and has what was asked for', async () => {
   expect(out).not.toContain(text.split('_')[2]!);
 });
 
+test('set changes what is given, takes limits away and gives the key to another', async () => {
+  await using line = await openLine();
+  await line.addUser('Bob', 'viewer');
+  const { key } = await line.json<NewKey>('keys', 'add', 'app', '--owner', 'Ada', '--rate', '5', '--models', 'a,b');
+  const set = (...options: string[]) => line.run(['keys', 'set', key.id, ...options]);
+  expect((await set('--name', 'line 4', '--quota', '7', '--rate', 'none', '--models', 'all')).out).toBe(
+    "The key 'line 4' of Ada is changed.\n",
+  );
+  expect(line.keys.get(key.id)).toMatchObject({
+    name: 'line 4',
+    ratePerSecond: null,
+    dailyQuota: 7,
+    scope: { models: '*', actions: ['predict'] },
+    expiresMs: null,
+  });
+  expect((await set('--owner', 'bob', '--expires', '12h')).out).toBe("The key 'line 4' of Bob is changed.\n");
+  expect(line.keys.get(key.id).expiresMs).toBeGreaterThan(Date.now());
+  expect(await set()).toMatchObject({ code: 2, err: expect.stringContaining('Say what is to change') });
+  expect(await set('--allow', 'load')).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('the role viewer may not'),
+  });
+});
+
 test('rotate and revoke', async () => {
   await using line = await openLine();
   const { text, key } = await line.json<NewKey>('keys', 'add', 'app', '--owner', 'Ada');

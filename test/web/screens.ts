@@ -58,6 +58,13 @@ export function sampleScreens(text: string): Record<string, (frame: Frame) => Ht
     'keys-none': (frame) =>
       keysScreen(frame, { keys: [], search: '', page: { number: 1, size: 20, total: 0 }, overlapsHours: [0] }),
     'key-new': (frame) => keyFormScreen(frame, { form: wrong, actions: ['predict', 'read'] }),
+    key: (frame) =>
+      keyFormScreen(frame, {
+        form: { values: { name: text, 'actions.read': 'on' }, errors: { owner: text } },
+        actions: ['predict', 'read'],
+        key: sampleKeys(text)[0],
+        owners: [{ id: 'u3', name: text }],
+      }),
     'key-shown': (frame) =>
       keyShownScreen(frame, { name: text, secret: 'am_k1_Jx0TnUMVZ2kq', example: `curl -H 'X-API-Key: …' ${text}` }),
     audit: (frame) =>

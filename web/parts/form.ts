@@ -12,8 +12,8 @@ export interface FormProps {
   state?: FormState;
   /** The text of the submit button. */
   submit: string;
-  /** danger: it destroys something. */
-  kind?: 'primary' | 'danger';
+  /** danger: it destroys something. plain: not what the page is for. */
+  kind?: 'primary' | 'plain' | 'danger';
   /** Where "Cancel" leads. */
   cancel?: string;
   fields: Html | Html[];

@@ -4,13 +4,13 @@ import { type Html, html } from '../html.ts';
 import { button } from '../parts/button.ts';
 import { chip } from '../parts/chip.ts';
 import { confirmButton } from '../parts/dialog.ts';
-import { choices, field, form } from '../parts/form.ts';
+import { choices, field, form, select } from '../parts/form.ts';
 import { emptyState, notice } from '../parts/notice.ts';
 import { page } from '../parts/page.ts';
 import { pagination, searchField, table } from '../parts/table.ts';
 import { card } from '../parts/tabs.ts';
 import { codeBlock, moment } from '../parts/text-block.ts';
-import type { Frame, KeyFormView, KeyRow, KeyShownView, KeysView, Tone } from '../view-types.ts';
+import type { FormState, Frame, KeyFormView, KeyRow, KeyShownView, KeysView, Tone } from '../view-types.ts';
 
 const stateTones: Record<KeyRow['state'], Tone> = {
   active: 'good',
@@ -43,8 +43,11 @@ export function keysScreen(frame: Frame, { keys, search, page: at, overlapsHours
             {
               label: t('key.name'),
               role: 'main',
-              cell: ({ id, name, owner }) =>
-                html`${name}<small class="one-line"><code>am_${id}_…</code> · ${owner}</small>`,
+              cell: ({ id, name, owner, state }) =>
+                html`${state === 'revoked' ? name : html`<a href="${pathOf({ id })}">${name}</a>`}<small
+                    class="one-line"
+                    ><code>am_${id}_…</code> · ${owner}</small
+                  >`,
             },
             {
               label: t('key.models'),
@@ -105,7 +108,7 @@ function keyActions(frame: Frame, { id, name, state }: KeyRow, overlapsHours: re
         label: hours === 0 ? t('key.overlapNone') : t.duration(hours * 3_600_000),
       })),
     }),
-    action: `/admin/keys/${encodeURIComponent(id)}/rotate`,
+    action: `${pathOf({ id })}/rotate`,
     harmless: true,
   })}
   ${confirmButton(frame, {
@@ -113,52 +116,81 @@ function keyActions(frame: Frame, { id, name, state }: KeyRow, overlapsHours: re
     label: t('key.revoke'),
     kind: 'danger',
     what: t('key.revokeWhat', { name }),
-    action: `/admin/keys/${encodeURIComponent(id)}/revoke`,
+    action: `${pathOf({ id })}/revoke`,
   })}`;
 }
 
-/** Posts name, models, actions.predict, actions.read, actions.load, expires (YYYY-MM-DD), ratePerSecond, burst and dailyQuota to `/admin/keys`. */
-export function keyFormScreen(frame: Frame, { form: state, actions }: KeyFormView): Html {
+/**
+ * Posts name, models, actions.predict, actions.read, actions.load, actions.manage, expires (YYYY-MM-DD), ratePerSecond, burst
+ * and dailyQuota to `/admin/keys`, or `/admin/keys/ID`; owner, an id, to `/admin/keys/ID/owner`.
+ */
+export function keyFormScreen(frame: Frame, view: KeyFormView): Html {
+  const { t } = frame;
+  const { key, owners } = view;
+  return page(frame, {
+    title: key ? t('key.edit', { name: key.name }) : t('keys.add'),
+    trail: [{ label: t('keys.title'), href: '/admin/keys' }],
+    state: key && chip({ tone: stateTones[key.state], label: t(`key.state.${key.state}`) }),
+    body: html`${card({ body: settingsForm(frame, view) })} ${key && owners && ownerCard(frame, key, owners, view.form)}`,
+  });
+}
+
+function settingsForm(frame: Frame, { form: state, actions, key }: KeyFormView): Html {
   const { t } = frame;
   const limits = [
     { name: 'ratePerSecond', label: t('key.rate'), hint: t('key.limitHint'), attributes: { min: 0.001, step: 'any' } },
     { name: 'burst', label: t('key.burst'), hint: t('key.burstHint'), attributes: { min: 1 } },
     { name: 'dailyQuota', label: t('key.quota'), hint: t('key.limitHint'), attributes: { min: 1 } },
   ];
-  return page(frame, {
-    title: t('keys.add'),
-    trail: [{ label: t('keys.title'), href: '/admin/keys' }],
-    body: card({
-      body: form(frame, {
-        action: '/admin/keys',
+  const { owner: _, ...errors } = state.errors;
+  return form(frame, {
+    action: key ? pathOf(key) : '/admin/keys',
+    state: { ...state, errors },
+    submit: t(key ? 'do.save' : 'key.make'),
+    cancel: '/admin/keys',
+    fields: [
+      field(frame, {
+        name: 'name',
+        label: t('key.name'),
+        hint: t('key.nameHint'),
         state,
-        submit: t('key.make'),
-        cancel: '/admin/keys',
-        fields: [
-          field(frame, {
-            name: 'name',
-            label: t('key.name'),
-            hint: t('key.nameHint'),
-            state,
-            required: true,
-            attributes: { maxlength: 100, autocomplete: 'off' },
-          }),
-          field(frame, { name: 'models', label: t('key.models'), hint: t('key.modelsHint'), state }),
-          choices({
-            name: 'actions',
-            label: t('key.actions'),
-            type: 'checkbox',
-            state,
-            chosen: ['predict'],
-            options: actions.map((value) => ({ value, label: t(`key.action.${value}`) })),
-          }),
-          html`<div class="fields">${limits.map((each) => field(frame, { ...each, type: 'number', state }))}</div>`,
-          field(frame, { name: 'expires', label: t('key.expires'), hint: t('key.expiresHint'), type: 'date', state }),
-        ],
+        required: true,
+        attributes: { maxlength: 100, autocomplete: 'off' },
       }),
-    }),
+      field(frame, { name: 'models', label: t('key.models'), hint: t('key.modelsHint'), state }),
+      choices({
+        name: 'actions',
+        label: t('key.actions'),
+        type: 'checkbox',
+        state,
+        chosen: ['predict'],
+        options: actions.map((value) => ({ value, label: t(`key.action.${value}`) })),
+      }),
+      html`<div class="fields">${limits.map((each) => field(frame, { ...each, type: 'number', state }))}</div>`,
+      field(frame, { name: 'expires', label: t('key.expires'), hint: t('key.expiresHint'), type: 'date', state }),
+    ],
   });
 }
+
+function ownerCard(frame: Frame, key: KeyRow, owners: { id: string; name: string }[], state: FormState): Html {
+  const { t } = frame;
+  const about = html`<p class="quiet">${t('key.giveWhat', { owner: key.owner })}</p>`;
+  const options = owners.map(({ id, name }) => ({ value: id, label: name }));
+  return card({
+    title: t('key.give'),
+    body:
+      options.length === 0
+        ? html`<p class="quiet">${t('key.noOthers')}</p>`
+        : form(frame, {
+            action: `${pathOf(key)}/owner`,
+            submit: t('key.giveDo'),
+            kind: 'plain',
+            fields: [about, select(frame, { name: 'owner', label: t('key.newOwner'), required: true, state, options })],
+          }),
+  });
+}
+
+const pathOf = ({ id }: Pick<KeyRow, 'id'>) => `/admin/keys/${encodeURIComponent(id)}`;
 
 /** Never to be cached. */
 export function keyShownScreen(frame: Frame, { name, secret, example }: KeyShownView): Html {

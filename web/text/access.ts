@@ -97,8 +97,8 @@ export const accessTexts = {
   'userLink.done': ['Done', '完成'],
   'userForm.remove': ['Delete user', '删除用户'],
   'userForm.removeWhat': [
-    'The user {name} can no longer sign in. API keys of {name} must be revoked before. This cannot be undone.',
-    '用户 {name} 将无法登录。其 API 密钥须先吊销。此操作无法撤销。',
+    'The user {name} can no longer sign in. API keys of {name} must be revoked or given to others before. This cannot be undone.',
+    '用户 {name} 将无法登录。其 API 密钥须先吊销或转移给他人。此操作无法撤销。',
   ],
   'userForm.removed': ['{name} is deleted.', '{name} 已删除。'],
   'userForm.sessions': ['Sessions', '会话'],
@@ -158,6 +158,17 @@ export const accessTexts = {
   'key.notNumber': ['Enter a number.', '请输入数字。'],
   'key.notDate': ['Enter a date.', '请输入日期。'],
   'key.make': ['Create key', '创建密钥'],
+  'key.edit': ['Key {name}', '密钥 {name}'],
+  'key.saved': ['{name} is saved.', '{name} 已保存。'],
+  'key.give': ['Give it to somebody else', '转移给其他用户'],
+  'key.giveWhat': [
+    'It belongs to {owner} and can do no more than the role of its owner may. Whoever uses it need not change anything.',
+    '该密钥属于 {owner}，其权限不超过所有者的角色。转移后使用方无需任何改动。',
+  ],
+  'key.newOwner': ['New owner', '新所有者'],
+  'key.giveDo': ['Give', '转移'],
+  'key.given': ['{name} belongs to {owner} now.', '{name} 现已归 {owner} 所有。'],
+  'key.noOthers': ['There is no other user who is enabled.', '没有其他已启用的用户。'],
   'key.rotate': ['Rotate', '轮换'],
   'key.rotateWhat': [
     'A new key is shown once. The old one can go on working for a while, so that the application can be changed over.',

@@ -5,15 +5,14 @@ import type { SessionRecord } from '../../access/sessions.ts';
 import { type Asker, endedCookieText } from '../gate.ts';
 import type { AdminContext } from './context.ts';
 import { empty, requireSame, startSession, stateOf, withError } from './entry.ts';
-import { type AdminRoute, retry, seeOther, userOf } from './visit.ts';
+import { type AdminRoute, retry, seeOther, userOf, type Visit } from './visit.ts';
 
 export function accountRoutes(context: AdminContext): AdminRoute[] {
   return [...resetRoutes(context), ...sessionRoutes(context)];
 }
 
 function resetRoutes(context: AdminContext): AdminRoute[] {
-  const { resets, audit } = context.access;
-  const operation = 'completePasswordReset';
+  const { resets } = context.access;
   return [
     {
       method: 'GET',
@@ -28,25 +27,15 @@ function resetRoutes(context: AdminContext): AdminRoute[] {
       method: 'POST',
       path: '/reset',
       action: 'public',
-      operation,
+      operation: 'completePasswordReset',
       async answer(visit) {
-        const { form, frame, asker, requestId } = visit;
+        const { form, frame } = visit;
         const token = form.get('token') ?? '';
         const state = stateOf(form, []);
         try {
           requireSame(form, state, frame.t('password.differs'));
           const { id, name, role } = await resets.complete(token, form.get('password') ?? '');
-          visit.note({ target: name });
-          if (asker.actor.kind === 'nobody') {
-            audit.record({
-              actor: { kind: 'user', id, name, role },
-              action: operation,
-              target: name,
-              result: 'ok',
-              from: asker.address,
-              requestId,
-            });
-          }
+          visit.note({ actor: { kind: 'user', id, name, role }, target: name });
           return startSession(context, visit, { user: id, way: 'reset', path: '/admin' });
         } catch (error) {
           const name = resets.findUser(token)?.name;
@@ -57,12 +46,31 @@ function resetRoutes(context: AdminContext): AdminRoute[] {
   ];
 }
 
-function sessionRoutes({ access: { sessions } }: AdminContext): AdminRoute[] {
+/** @param user whose it must be. @throws AppError not_found */
+export function endOne({ access }: AdminContext, visit: Visit, session: string, user: string): void {
+  visit.note({ target: session });
+  access.sessions.revoke(session, user);
+}
+
+/** All of the user's but this one, if it is hers. @returns how many */
+export function endOthers(
+  { access }: AdminContext,
+  { asker, note }: Visit,
+  { id, name }: { id: string; name: string },
+): number {
+  const ended = access.sessions.revokeAll(id, asker.session?.session.id);
+  note({ operation: 'endOtherSessions', target: name, after: { ended } });
+  return ended;
+}
+
+function sessionRoutes(context: AdminContext): AdminRoute[] {
+  const { sessions } = context.access;
   return [
     {
       method: 'GET',
       path: '/admin/sessions',
       action: 'account.own',
+      operation: 'listSessions',
       answer: (visit) => sessionsScreen(visit.frame, sessionRows(sessions.list(userOf(visit).id), visit.asker)),
     },
     {
@@ -75,10 +83,9 @@ function sessionRoutes({ access: { sessions } }: AdminContext): AdminRoute[] {
         const { id, name } = userOf(visit);
         const own = asker.session?.session.id;
         const session = form.get('session');
-        visit.note({ target: name });
-        if (session !== undefined) sessions.revoke(session, id);
+        if (session !== undefined) endOne(context, visit, session, id);
         if (session === own) return seeOther('/sign-in', undefined, [endedCookieText()]);
-        const count = session === undefined ? sessions.revokeAll(id, own) : 1;
+        const count = session === undefined ? endOthers(context, visit, { id, name }) : 1;
         return seeOther('/admin/sessions', { tone: 'good', text: frame.t('sessions.ended', { count }) });
       },
     },

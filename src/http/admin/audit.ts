@@ -17,6 +17,7 @@ export function auditRoutes({ access: { audit } }: AdminContext): AdminRoute[] {
       method: 'GET',
       path: '/admin/audit',
       action: 'audit.read',
+      operation: 'searchAudit',
       async answer({ frame, url }) {
         const filter = enteredFilter(url);
         const before = readBefore(url);
@@ -37,6 +38,7 @@ export function auditRoutes({ access: { audit } }: AdminContext): AdminRoute[] {
       method: 'GET',
       path: '/admin/audit/export',
       action: 'audit.read',
+      operation: 'exportAudit',
       answer: ({ url, frame }) =>
         new Response(streamOf(audit.export(readFilter(enteredFilter(url)))), {
           headers: {

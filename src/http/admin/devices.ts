@@ -10,6 +10,7 @@ export function deviceRoutes({ control }: AdminContext): AdminRoute[] {
       method: 'GET',
       path: '/admin/devices',
       action: 'device.read',
+      operation: 'listDevices',
       async answer({ frame, url }: Visit) {
         const model = url.searchParams.get('model') ?? '';
         const device = url.searchParams.get('device') ?? '';

@@ -84,6 +84,7 @@ export function entryRoutes(context: AdminContext): AdminRoute[] {
       method: 'POST',
       path: '/setup',
       action: 'public',
+      operation: 'completeSetup',
       async answer(visit) {
         const { form, frame } = visit;
         const token = form.get('token') ?? '';
@@ -94,14 +95,8 @@ export function entryRoutes(context: AdminContext): AdminRoute[] {
             name: form.get('name') ?? '',
             password: form.get('password') ?? '',
           });
-          access.audit.record({
-            actor: { kind: 'user', id: user.id, name: user.name, role: user.role },
-            action: 'completeSetup',
-            target: user.name,
-            result: 'ok',
-            from: visit.asker.address,
-            requestId: visit.requestId,
-          });
+          const { id, role } = user;
+          visit.note({ actor: { kind: 'user', id, name: user.name, role }, target: user.name });
           return startSession(context, visit, { user: user.id, way: 'setup', path: '/admin' });
         } catch (error) {
           return retry(setupScreen(frame, { token, form: withError(state, error), spent: !setup.isToken(token) }));
@@ -118,6 +113,7 @@ export function entryRoutes(context: AdminContext): AdminRoute[] {
       method: 'POST',
       path: '/sign-in',
       action: 'public',
+      operation: 'signIn',
       async answer(visit) {
         const { form, asker, request } = visit;
         const state = stateOf(form, ['name']);
@@ -152,16 +148,18 @@ export function entryRoutes(context: AdminContext): AdminRoute[] {
       path: '/admin/preferences',
       action: 'public',
       operation: 'setPreferences',
-      answer({ form, asker }) {
+      answer({ form, asker, note }) {
         const back = ownPath(form.get('back'), '/admin');
         const theme = ['system', 'light', 'dark'].find((each) => each === form.get('theme'));
         const language = Object.values(languageTags).find((each) => each === form.get('language'));
         const keep = (name: string, value: string) => `${name}=${value}; Path=/; SameSite=Lax; Max-Age=${yearS}`;
         if (asker.actor.kind === 'user') {
-          users.setPreferences(asker.actor.id, {
+          const chosen = {
             ...(theme && { theme: theme === 'system' ? null : (theme as 'light' | 'dark') }),
             ...(language && { language }),
-          });
+          };
+          note({ target: asker.actor.name, after: chosen });
+          users.setPreferences(asker.actor.id, chosen);
         }
         const cookies = [
           ...(theme ? [keep(themeCookie, theme)] : []),
@@ -188,6 +186,7 @@ export function entryRoutes(context: AdminContext): AdminRoute[] {
         const { form, frame, asker } = visit;
         const user = userOf(visit);
         const must = asker.session?.mustChangePassword ?? false;
+        visit.note({ target: user.name });
         const state = stateOf(form, []);
         try {
           requireSame(form, state, frame.t('password.differs'));

@@ -13,6 +13,7 @@ export function instanceRoutes({ control }: AdminContext): AdminRoute[] {
       method: 'GET',
       path: '/admin/instances',
       action: 'instance.read',
+      operation: 'listInstances',
       answer({ frame }) {
         const rows = readInstances(control);
         return instancesScreen(frame, { rows, seen: signatureOf(rows) });
@@ -22,6 +23,7 @@ export function instanceRoutes({ control }: AdminContext): AdminRoute[] {
       method: 'GET',
       path: '/admin/instances/:id',
       action: 'instance.read',
+      operation: 'getInstanceLog',
       answer({ frame, params }) {
         const row = getInstance(control, params.id!);
         return instanceScreen(frame, { row, log: control.instanceLog(row.id) });
@@ -31,6 +33,7 @@ export function instanceRoutes({ control }: AdminContext): AdminRoute[] {
       method: 'POST',
       path: '/admin/instances/:id/restart',
       action: 'instance.restart',
+      operation: 'restartInstance',
       answer(visit) {
         const { id, model, version, state } = getInstance(control, visit.params.id!);
         if (state === 'stopped')

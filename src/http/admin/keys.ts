@@ -1,14 +1,14 @@
 // The pages about API keys: one's own, or everybody's for those who manage keys; a new one and its text, shown once.
 import { taskExamples, tensorExamples } from '../../../web/call-examples.ts';
 import { keyFormScreen, keyShownScreen, keysScreen } from '../../../web/screens/keys.ts';
-import type { FormState, KeyRow } from '../../../web/view-types.ts';
+import type { FormState, KeyFormView, KeyRow } from '../../../web/view-types.ts';
 import { mayDo } from '../../access/actor.ts';
-import { checkKeySettings, type KeySettings } from '../../access/key-scope.ts';
 import type { KeyRecord } from '../../access/keys.ts';
-import { keyActions, mayGrant } from '../../access/roles.ts';
+import { keyActions, mayGrant, type UserRole } from '../../access/roles.ts';
 import { AppError } from '../../error.ts';
 import type { AdminContext } from './context.ts';
 import { empty, stateOf, withError } from './entry.ts';
+import { fieldsOf, keyFields, readKeySettings } from './key-form.ts';
 import { cutPage } from './paging.ts';
 import { type AdminRoute, pageOf, retry, seeOther, userOf, type Visit } from './visit.ts';
 
@@ -25,6 +25,7 @@ export function keyRoutes(context: AdminContext): AdminRoute[] {
       method: 'GET',
       path: '/admin/keys',
       action: 'key.own',
+      operation: 'listKeys',
       answer(visit) {
         const { frame, url } = visit;
         const search = url.searchParams.get('q')?.slice(0, 100) ?? '';
@@ -45,9 +46,28 @@ export function keyRoutes(context: AdminContext): AdminRoute[] {
       method: 'GET',
       path: '/admin/keys/new',
       action: 'key.own',
-      answer: (visit) => keyFormScreen(visit.frame, { form: empty, actions: grantable(visit) }),
+      operation: 'createKey',
+      answer: (visit) => keyFormScreen(visit.frame, { form: empty, actions: grantable(userOf(visit).role) }),
     },
     { ...change, path: '/admin/keys', operation: 'createKey', answer: (visit) => createKey(context, visit) },
+    {
+      method: 'GET',
+      path: '/admin/keys/:id',
+      action: 'key.own',
+      operation: 'getKey',
+      answer(visit) {
+        const key = getOwn(context, visit);
+        if (key.revokedMs !== null) return seeOther('/admin/keys');
+        return keyFormScreen(visit.frame, viewOf(context, visit, key, fieldsOf(key)));
+      },
+    },
+    { ...change, path: '/admin/keys/:id', operation: 'changeKey', answer: (visit) => changeKey(context, visit) },
+    {
+      ...change,
+      path: '/admin/keys/:id/owner',
+      operation: 'changeKey',
+      answer: (visit) => transferKey(context, visit),
+    },
     {
       ...change,
       path: '/admin/keys/:id/rotate',
@@ -76,7 +96,7 @@ export function keyRoutes(context: AdminContext): AdminRoute[] {
 
 const mayManage = ({ asker }: Visit) => mayDo(asker.actor, 'key.manage');
 
-const grantable = (visit: Visit) => keyActions.filter((action) => mayGrant(userOf(visit).role, action));
+const grantable = (role: UserRole) => keyActions.filter((action) => mayGrant(role, action));
 
 const isOver = ({ state }: KeyRow) => state === 'revoked' || state === 'expired';
 
@@ -93,83 +113,65 @@ function getOwn({ access }: AdminContext, visit: Visit): KeyRecord {
 function createKey(context: AdminContext, visit: Visit): Response {
   const { frame, form } = visit;
   const user = userOf(visit);
-  const names = ['name', 'models', ...keyActions.map((action) => `actions.${action}`)];
-  const state = stateOf(form, [...names, 'expires', 'ratePerSecond', 'burst', 'dailyQuota']);
+  const state = stateOf(form, keyFields);
   try {
-    const settings = readSettings(visit, state);
+    const settings = readKeySettings(visit, state, user.role);
     if (Object.keys(state.errors).length > 0) throw new AppError('invalid', 'The key cannot be made like this.');
     const { text, key } = context.access.keys.create(settings, user.id, user.name);
     visit.note({ target: key.id, after: summarise(key) });
     return showKey(context, visit, text, key);
   } catch (error) {
-    return retry(keyFormScreen(frame, { form: withError(state, error), actions: grantable(visit) }));
+    return retry(keyFormScreen(frame, { form: withError(state, error), actions: grantable(user.role) }));
   }
 }
 
-/** What is wrong is put beside its field. */
-function readSettings({ form, frame, asker }: Visit, state: FormState): KeySettings {
-  const { t, nowMs } = frame;
-  const entered = (name: string) => form.get(name)?.trim() ?? '';
-  const read = (name: string, parse: (text: string) => number, words: string) => {
-    if (entered(name) === '') return null;
-    const value = parse(entered(name));
-    if (Number.isNaN(value)) state.errors[name] = words;
-    return value;
+function viewOf({ access }: AdminContext, visit: Visit, key: KeyRecord, form: FormState): KeyFormView {
+  const owner = access.users.get(key.owner);
+  const others = access.users.list().filter(({ id, isDisabled }) => id !== owner.id && !isDisabled);
+  return {
+    form,
+    actions: grantable(owner.role),
+    key: rowOf(key, visit.frame.nowMs),
+    ...(mayManage(visit) && { owners: others.map(({ id, name }) => ({ id, name })) }),
   };
-  const number = (name: string) => read(name, Number, t('key.notNumber'));
-  const models = entered('models')
-    .split(/[,\s]+/)
-    .filter(Boolean);
-  const settings: KeySettings = {
-    name: entered('name'),
-    scope: {
-      models: models.length > 0 ? models : '*',
-      actions: keyActions.filter((action) => form.get(`actions.${action}`) === 'on'),
-    },
-    expiresMs: read('expires', endOfDay, t('key.notDate')),
-    ratePerSecond: number('ratePerSecond'),
-    burst: number('burst'),
-    dailyQuota: number('dailyQuota'),
-  };
-  const { actor } = asker;
-  if (actor.kind === 'user') addFaults(settings, state, (part) => checkKeySettings(part, actor.role, nowMs));
-  return settings;
 }
 
-const harmless: KeySettings = {
-  name: 'x',
-  scope: { models: '*', actions: ['predict'] },
-  expiresMs: null,
-  ratePerSecond: null,
-  burst: null,
-  dailyQuota: null,
-};
-
-/** Tries each setting among others that are fine, so that it is known which one is wrong. */
-function addFaults(settings: KeySettings, state: FormState, check: (part: KeySettings) => void): void {
-  const { name, scope, expiresMs, ratePerSecond, burst, dailyQuota } = settings;
-  const parts: Record<string, Partial<KeySettings>> = {
-    name: { name },
-    models: { scope: { ...harmless.scope, models: scope.models } },
-    actions: { scope: { ...harmless.scope, actions: scope.actions } },
-    expires: { expiresMs },
-    ratePerSecond: { ratePerSecond },
-    burst: { burst, ratePerSecond: burst === null ? null : ratePerSecond && 1 },
-    dailyQuota: { dailyQuota },
-  };
-  for (const [field, part] of Object.entries(parts)) {
-    try {
-      check({ ...harmless, ...part });
-    } catch (error) {
-      if (!(error instanceof AppError) || error.code !== 'invalid') throw error;
-      state.errors[field] ??= `${error.message} ${error.hint ?? ''}`.trim();
-    }
+function changeKey(context: AdminContext, visit: Visit): Response {
+  const { form, frame } = visit;
+  const { keys, users } = context.access;
+  const before = getOwn(context, visit);
+  const state = stateOf(form, keyFields);
+  try {
+    const settings = readKeySettings(visit, state, users.get(before.owner).role, before);
+    if (Object.keys(state.errors).length > 0) throw new AppError('invalid', 'The key cannot be changed like this.');
+    const { expiresMs, ...others } = settings;
+    const after = keys.change(before.id, { ...others, ...(expiresMs !== before.expiresMs && { expiresMs }) });
+    visit.note({ after: summarise(after) });
+    return seeOther('/admin/keys', { tone: 'good', text: frame.t('key.saved', { name: after.name }) });
+  } catch (error) {
+    return retry(keyFormScreen(frame, viewOf(context, visit, before, withError(state, error))));
   }
 }
 
-/** A key works on the day that is named, in the server's time. @returns NaN for what is no date */
-function endOfDay(text: string): number {
-  return /^\d{4}-\d\d-\d\d$/.test(text) ? new Date(`${text}T23:59:59.999`).getTime() : NaN;
+function transferKey(context: AdminContext, visit: Visit): Response {
+  const { keys, users } = context.access;
+  const before = getOwn(context, visit);
+  if (!mayManage(visit)) {
+    throw new AppError('forbidden', 'Only who manages keys gives them to others.', 'Ask an administrator.');
+  }
+  const filled = fieldsOf(before);
+  try {
+    const owner = users.get(visit.form.get('owner') ?? '');
+    const after = keys.transfer(before.id, owner.id);
+    visit.note({ after: summarise(after) });
+    const text = visit.frame.t('key.given', { name: after.name, owner: owner.name });
+    return seeOther('/admin/keys', { tone: 'good', text });
+  } catch (error) {
+    // Beside the choice of the owner, not in the form above it; that the role may not have it is said there too.
+    const isOfForm = error instanceof AppError && error.code === 'forbidden';
+    const shown = isOfForm ? `${error.message} ${error.hint ?? ''}`.trim() : withError(filled, error).errors['']!;
+    return retry(keyFormScreen(visit.frame, viewOf(context, visit, before, { ...filled, errors: { owner: shown } })));
+  }
 }
 
 /** The page itself, not a redirection: the key is in this answer only. */

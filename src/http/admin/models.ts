@@ -72,6 +72,7 @@ export function modelRoutes({ control }: AdminContext): AdminRoute[] {
       method: 'GET',
       path: '/admin/models',
       action: 'model.read',
+      operation: 'listModels',
       answer({ frame, url }) {
         const search = url.searchParams.get('q') ?? '';
         const all = modelRows(control);
@@ -84,11 +85,12 @@ export function modelRoutes({ control }: AdminContext): AdminRoute[] {
         return modelsScreen(frame, { models, search, page, isEmpty: all.length === 0 });
       },
     },
-    { method: 'GET', path: '/admin/models/:name', action: 'model.read', answer: model },
+    { method: 'GET', path: '/admin/models/:name', action: 'model.read', operation: 'getModel', answer: model },
     {
       method: 'GET',
       path: '/admin/models/:name/versions',
       action: 'model.read',
+      operation: 'getModel',
       answer({ frame, params }) {
         const name = params.name!;
         const records = registry.listVersions(name).toReversed();
@@ -100,12 +102,14 @@ export function modelRoutes({ control }: AdminContext): AdminRoute[] {
       method: 'GET',
       path: '/admin/models/:name/versions/:version',
       action: 'model.read',
+      operation: 'getVersion',
       answer: (visit) => version(visit),
     },
     {
       method: 'GET',
       path: '/admin/models/:name/call',
       action: 'model.read',
+      operation: 'getModel',
       answer(visit) {
         const name = visit.params.name!;
         const shown = findShown(control, name);
@@ -117,6 +121,7 @@ export function modelRoutes({ control }: AdminContext): AdminRoute[] {
       method: 'GET',
       path: '/admin/models/:name/logs',
       action: 'instance.read',
+      operation: 'getInstanceLog',
       answer({ frame, params }) {
         const name = params.name!;
         const logs = instancesOf(name).map((instance) => ({ instance, lines: control.instanceLog(instance.id) }));

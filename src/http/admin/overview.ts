@@ -24,6 +24,7 @@ export function overviewRoutes(context: MachineContext): AdminRoute[] {
       method: 'GET',
       path: '/admin/findings',
       action: 'doctor.read',
+      operation: 'examineMachine',
       answer: async ({ frame }) => findingsPart(frame, await context.health.examine()),
     },
   ];

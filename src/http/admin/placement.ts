@@ -61,13 +61,21 @@ export function placementRoutes({ control }: AdminContext): AdminRoute[] {
       method: 'GET',
       path: '/admin/placement/:name',
       action: 'model.read',
+      operation: 'getPlacement',
       answer: (visit) => show(visit, blank),
     },
-    { method: 'POST', path: '/admin/placement/:name', action: 'placement.write', answer: save },
+    {
+      method: 'POST',
+      path: '/admin/placement/:name',
+      action: 'placement.write',
+      operation: 'setPlacement',
+      answer: save,
+    },
     {
       method: 'POST',
       path: '/admin/placement/:name/preview',
       action: 'placement.write',
+      operation: 'previewPlacement',
       async answer(visit) {
         const { patch, state } = readPlacementForm(visit.form, visit.frame.t);
         if (!patch) return retry(show(visit, state));
@@ -78,6 +86,7 @@ export function placementRoutes({ control }: AdminContext): AdminRoute[] {
       method: 'GET',
       path: '/admin/decisions',
       action: 'device.read',
+      operation: 'listDecisions',
       answer: (visit) => showDecisions(control, visit),
     },
   ];

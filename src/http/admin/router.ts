@@ -7,6 +7,7 @@ import type { Frame, Theme } from '../../../web/view-types.ts';
 import type { Access } from '../../access/access.ts';
 import { type Actor, mayDo, requireAction } from '../../access/actor.ts';
 import { AppError } from '../../error.ts';
+import { type AuditNote, auditRequest } from '../audited.ts';
 import { errorBody, statusOf } from '../errors.ts';
 import { type Asker, formTokenField, formTokenHeader, type Gate, sessionCookie } from '../gate.ts';
 import {
@@ -79,7 +80,7 @@ export function createAdmin(routes: readonly AdminRoute[], { access, gate, versi
     if (refusal) return refusal;
     const form = route.method === 'POST' ? await readForm(request, route.mostFormBytes) : new Map<string, string>();
     if (route.method === 'POST') checkToken(request, asker, form);
-    let note: Parameters<Visit['note']>[0] = {};
+    let note: AuditNote = {};
     const own: Visit = {
       request,
       url,
@@ -90,24 +91,20 @@ export function createAdmin(routes: readonly AdminRoute[], { access, gate, versi
       form,
       note: (more) => void (note = { ...note, ...more }),
     };
-    const isAudited =
-      route.method === 'POST' && !route.leavesNoTrace && asker.actor.kind !== 'nobody' && asker.actor.kind !== 'guest';
-    const record = (result: 'ok' | 'refused' | 'failed') => {
-      if (!isAudited) return;
-      const target = note.target ?? Object.values(params).join(':');
-      const action = route.operation ?? `${route.method} ${route.path}`;
-      access.audit.record({ actor: asker.actor, action, result, from: asker.address, requestId, ...note, target });
-    };
+    const { method, path, operation = `${method} ${path}` } = route;
+    const audited = { asker, operation, isReading: method === 'GET', parameters: params, requestId };
+    const record = (status: number) =>
+      route.leavesNoTrace || auditRequest(access.audit, audited, () => note, status);
     try {
       if (route.action !== 'public' && route.action !== 'signed-in') {
         requireAction(asker.actor, route.action, params.name);
       }
       const answer = await route.answer(own);
       // A form that is shown again with its faults has done nothing.
-      record(answer instanceof Response && answer.status >= 400 ? 'failed' : 'ok');
+      record(answer instanceof Response ? answer.status : 200);
       return answer instanceof Html ? pageOf(answer) : answer;
     } catch (error) {
-      record(error instanceof AppError && error.code === 'forbidden' ? 'refused' : 'failed');
+      record(error instanceof AppError ? statusOf[error.code] : 500);
       throw error;
     }
   }

@@ -12,6 +12,7 @@ export function settingRoutes({ control }: AdminContext): AdminRoute[] {
       method: 'GET',
       path: '/admin/settings',
       action: 'settings.read',
+      operation: 'listSettings',
       answer({ frame, url }) {
         const search = url.searchParams.get('q')?.slice(0, 100) ?? '';
         const wanted = search.toLowerCase();

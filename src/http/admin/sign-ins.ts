@@ -12,6 +12,7 @@ export function signInRoutes({ access: { signOns } }: AdminContext): AdminRoute[
       method: 'GET',
       path: '/admin/sign-ins',
       action: 'sign-on.read',
+      operation: 'listSignOns',
       answer({ frame, url }) {
         const name = url.searchParams.get('name')?.trim().slice(0, 100) ?? '';
         const before = readBefore(url);

@@ -98,7 +98,7 @@ export function ssoRoutes(context: AdminContext): AdminRoute[] {
     if (before?.role !== user.role) {
       access.audit.record({
         actor: { kind: 'user', id: user.id, name: user.name, role: user.role },
-        action: `GET ${callbackPath}`,
+        action: before ? 'changeUser' : 'createUser',
         target: user.name,
         result: 'ok',
         from: visit.asker.address,

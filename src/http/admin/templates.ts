@@ -17,7 +17,13 @@ export function templateRoutes({ control, keepOpen }: AdminContext): AdminRoute[
   }
 
   return [
-    { method: 'GET', path: '/admin/templates', action: 'template.read', answer: (visit) => screen(visit) },
+    {
+      method: 'GET',
+      path: '/admin/templates',
+      action: 'template.read',
+      operation: 'listTemplates',
+      answer: (visit) => screen(visit),
+    },
     {
       method: 'POST',
       path: '/admin/templates/:template/install',

@@ -13,6 +13,7 @@ export function tryRoutes({ control }: AdminContext): AdminRoute[] {
       method: 'GET',
       path: '/admin/models/:name/try',
       action: 'model.predict',
+      operation: 'predict',
       answer({ frame, params, url }) {
         const name = params.name!;
         const wanted = url.searchParams.get('version');

@@ -50,6 +50,7 @@ export function uploadRoutes({ control, keepOpen }: AdminContext): AdminRoute[] 
       method: 'GET',
       path: '/admin/upload',
       action: 'model.write',
+      operation: 'importModels',
       answer({ frame, url }) {
         const name = url.searchParams.get('name') ?? '';
         const form: FormState = { values: name ? { name, task: 'tensor' } : {}, errors: {} };

@@ -6,7 +6,7 @@ import type { SessionRecord } from '../../access/sessions.ts';
 import { checkUserName, userNameKey } from '../../access/user-name.ts';
 import type { UserRecord } from '../../access/user-record.ts';
 import { AppError } from '../../error.ts';
-import { sessionRows } from './account.ts';
+import { endOne, endOthers, sessionRows } from './account.ts';
 import type { AdminContext } from './context.ts';
 import { empty, stateOf, withError } from './entry.ts';
 import { readEmail } from './inbox.ts';
@@ -26,6 +26,7 @@ function readingRoutes(context: AdminContext): AdminRoute[] {
       method: 'GET',
       path: '/admin/users',
       action: 'user.read',
+      operation: 'listUsers',
       answer({ frame, url }) {
         const search = url.searchParams.get('q')?.slice(0, 100) ?? '';
         const found = users.list().filter(({ name }) => userNameKey(name).includes(userNameKey(search)));
@@ -42,12 +43,14 @@ function readingRoutes(context: AdminContext): AdminRoute[] {
       method: 'GET',
       path: '/admin/users/new',
       action: 'user.manage',
+      operation: 'createUser',
       answer: ({ frame }) => userFormScreen(frame, { form: empty, sessions: [] }),
     },
     {
       method: 'GET',
       path: '/admin/users/:id',
       action: 'user.manage',
+      operation: 'getUser',
       answer: (visit) => userFormScreen(visit.frame, { ...viewOf(context, visit), form: empty }),
     },
   ];
@@ -111,8 +114,8 @@ function changingRoutes(context: AdminContext): AdminRoute[] {
   ];
 }
 
-function endingRoutes({ access }: AdminContext): AdminRoute[] {
-  const { users, sessions, lockOut } = access;
+function endingRoutes(context: AdminContext): AdminRoute[] {
+  const { users, lockOut } = context.access;
   return [
     {
       ...manage,
@@ -141,12 +144,12 @@ function endingRoutes({ access }: AdminContext): AdminRoute[] {
       ...manage,
       path: '/admin/users/:id/sessions/end',
       operation: 'endSession',
-      answer({ params, form, frame, note, asker }) {
+      answer(visit) {
+        const { params, form, frame } = visit;
         const { id, name } = users.get(params.id!);
         const session = form.get('session');
-        note({ target: name });
-        if (session !== undefined) sessions.revoke(session, id);
-        const count = session === undefined ? sessions.revokeAll(id, asker.session?.session.id) : 1;
+        if (session !== undefined) endOne(context, visit, session, id);
+        const count = session === undefined ? endOthers(context, visit, { id, name }) : 1;
         return seeOther(pathOf(id), { tone: 'good', text: frame.t('sessions.ended', { count }) });
       },
     },

@@ -4,6 +4,7 @@ import type { Frame, Tone } from '../../../web/view-types.ts';
 import type { UserActor } from '../../access/actor.ts';
 import type { Action } from '../../access/roles.ts';
 import { AppError } from '../../error.ts';
+import type { AuditNote } from '../audited.ts';
 import type { Asker } from '../gate.ts';
 
 export interface Visit {
@@ -17,16 +18,16 @@ export interface Visit {
   /** Fields of a form that was sent; the first of each name. */
   form: ReadonlyMap<string, string>;
   /** Adds to what the audit trail will say of this visit. */
-  note(note: { target?: string; before?: unknown; after?: unknown }): void;
+  note(note: AuditNote): void;
 }
 
 export interface AdminRoute {
   method: 'GET' | 'POST';
   path: string;
+  /** What the audit trail calls it: the API's name for the same. For all that is allowed to some alone, or changes things. */
+  operation?: string;
   /** What the visitor must be allowed to do; "signed-in" is enough where everybody who is may. */
   action: Action | 'public' | 'signed-in';
-  /** What the audit trail calls it, as the API does; the method and the path if absent. */
-  operation?: string;
   /** Nothing of it goes to the audit trail. */
   leavesNoTrace?: boolean;
   /** For somebody who must first choose another password too. */

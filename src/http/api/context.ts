@@ -1,23 +1,14 @@
 // What every group of API routes is given, and how routes are described for OpenAPI.
 import type { OpenAPIV3 } from 'openapi-types';
 
-import type { Actor } from '../../access/actor.ts';
 import type { Action } from '../../access/roles.ts';
 import { AppError } from '../../error.ts';
+import type { AuditNote } from '../audited.ts';
 import { statusOf } from '../errors.ts';
 import type { Asker } from '../gate.ts';
 import type { BodyLimits } from './body.ts';
 import type { Control } from './control.ts';
 import type { SchemaName } from './schemas.ts';
-
-/** What a request changed, for the audit trail; secrets are taken out there. */
-export interface AuditNote {
-  /** Where the request itself showed who it is: with a set-up or reset link. */
-  actor?: Actor;
-  target?: string;
-  before?: unknown;
-  after?: unknown;
-}
 
 export interface ApiContext {
   control: Control;

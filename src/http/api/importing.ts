@@ -12,12 +12,20 @@ export type Import = (onProgress: (step: string) => void) => Promise<VersionReco
 /**
  * Runs the import. With `Accept: application/x-ndjson` the answer is 200 and lines of {"step"} while it runs, then one
  * line {"versions"} or {"error"}. An import goes on although its client went away.
+ * @param after what the audit trail tells besides the versions
  */
-export async function answerImport(context: ApiContext, request: Request, work: Import): Promise<Response> {
+export async function answerImport(
+  context: ApiContext,
+  request: Request,
+  work: Import,
+  after?: unknown,
+): Promise<Response> {
   context.keepOpen(request);
-  const view = (records: VersionRecord[]) => ({
-    versions: records.map((record) => viewVersion(context.control, record)),
-  });
+  const view = (records: VersionRecord[]) => {
+    const target = records.map(({ model, version }) => `${model}:${version}`).join(', ');
+    context.note(request, { target, after });
+    return { versions: records.map((record) => viewVersion(context.control, record)) };
+  };
   if (!request.headers.get('accept')?.includes('application/x-ndjson')) {
     return Response.json(view(await work(() => {})), { status: 201 });
   }
@@ -29,10 +37,16 @@ export async function answerImport(context: ApiContext, request: Request, work: 
         if (isOpen) controller.enqueue(encoder.encode(`${JSON.stringify(line)}\n`));
       };
       const run = work((step) => write({ step }))
-        .then((records) => write(view(records)))
-        .catch((error: unknown) => write(errorBody(error, context.requestId(request))))
-        .then(() => isOpen && controller.close());
-      void context.hold(run);
+        .then((records) => {
+          write(view(records));
+          return true;
+        })
+        .catch((error: unknown) => {
+          write(errorBody(error, context.requestId(request)));
+          return false;
+        });
+      context.note(request, { outcome: run });
+      void context.hold(run.then(() => isOpen && controller.close()));
     },
     cancel() {
       isOpen = false;

@@ -2,15 +2,15 @@
 import { Elysia } from 'elysia';
 
 import { requireAction } from '../../access/actor.ts';
-import type { Audit } from '../../access/audit.ts';
 import type { Action } from '../../access/roles.ts';
 import { AppError } from '../../error.ts';
+import { type AuditNote, auditRequest, type Trail } from '../audited.ts';
 import { errorResponse } from '../errors.ts';
 import type { Asker } from '../gate.ts';
 import { accountRoutes } from './account.ts';
 import { applianceRoutes } from './appliance.ts';
 import { auditRoutes } from './audit.ts';
-import type { ApiContext, AuditNote } from './context.ts';
+import type { ApiContext } from './context.ts';
 import { deviceRoutes } from './devices.ts';
 import { endpointRoutes } from './endpoints.ts';
 import { environmentRoutes } from './environments.ts';
@@ -44,7 +44,7 @@ export interface Api {
   routes: ApiRoute[];
 }
 
-export function createApi(parts: ApiContextParts, audit: Pick<Audit, 'record'>): Api {
+export function createApi(parts: ApiContextParts, trail: Trail): Api {
   const askers = new WeakMap<Request, Asker>();
   const notes = new WeakMap<Request, AuditNote>();
   const context: ApiContext = {
@@ -98,19 +98,10 @@ export function createApi(parts: ApiContextParts, audit: Pick<Audit, 'record'>):
   const routes = app.routes as ApiRoute[];
   const guards = routes.map(toGuard);
 
-  function record(request: Request, asker: Asker, { id, parameters }: Match, status: number): void {
-    // The trail is kept for ever, and whoever is unknown may be refused without end.
-    if (status >= 400 && (asker.actor.kind === 'nobody' || asker.actor.kind === 'guest')) return;
-    const { target, ...note } = notes.get(request) ?? {};
-    audit.record({
-      actor: asker.actor,
-      action: id,
-      target: target ?? Object.values(parameters).join(':'),
-      result: status < 400 ? 'ok' : status === 401 || status === 403 ? 'refused' : 'failed',
-      from: asker.address,
-      requestId: context.requestId(request),
-      ...note,
-    });
+  function record(request: Request, asker: Asker, { id, method, parameters }: Match, status: number): void {
+    const requestId = context.requestId(request);
+    const audited = { asker, operation: id, isReading: method === 'GET', parameters, requestId };
+    auditRequest(trail, audited, () => notes.get(request) ?? {}, status);
   }
 
   async function answer(request: Request, asker: Asker, match: Match | undefined): Promise<Response> {
@@ -130,7 +121,7 @@ export function createApi(parts: ApiContextParts, audit: Pick<Audit, 'record'>):
       const response = await answer(request, asker, match);
       // What a route itself says of the session goes first.
       if (asker.cookie && !response.headers.has('set-cookie')) response.headers.set('set-cookie', asker.cookie);
-      if (match?.isAudited) record(request, asker, match, response.status);
+      if (match) record(request, asker, match, response.status);
       return response;
     },
     routes,
@@ -144,27 +135,15 @@ interface Guard {
   /** The operation's, such as "removeModel". */
   id: string;
   action: Action | 'public';
-  isAudited: boolean;
 }
 
 interface Match extends Guard {
   parameters: Record<string, string>;
 }
 
-/** Reading leaves no trace, nor does what happens thousands of times a second; sign-ins have a log of their own. */
-const unaudited = new Set<string>([
-  'predict',
-  'predictVersion',
-  'appendUpload',
-  'previewPlacement',
-  'signIn',
-  'markInboxRead',
-]);
-
 function toGuard({ method, path, hooks }: ApiRoute): Guard {
   const { 'x-action': action, operationId: id } = hooks.detail as { 'x-action': Guard['action']; operationId: string };
-  const isAudited = method !== 'GET' && !unaudited.has(id);
-  return { method, path, parts: path.split('/'), id, action, isAudited };
+  return { method, path, parts: path.split('/'), id, action };
 }
 
 /** @throws when nobody said what a route needs: then nobody may have it */

@@ -182,6 +182,7 @@ export const schemas = {
       }),
     ),
   }),
+  InstanceLog: object({ lines: list(text) }),
   DeviceList: object({
     devices: list(ref('Device')),
     host: object(host),

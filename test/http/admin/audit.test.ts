@@ -48,6 +48,19 @@ describe('the audit trail', () => {
     expect((await ada.get('/admin/audit?actor=nobody+such')).text).toContain('No entry matches.');
   });
 
+  test('names what a page did as the API names it', async () => {
+    const olga = box.as('owner', 'olga');
+    await olga.get('/admin/users');
+    await olga.get('/admin/users');
+    await box.as('viewer', 'vic').post('/admin/sessions/end');
+    const actions = async (name: string) =>
+      [...(await ada.get(`/admin/audit?actor=${name}`)).text.matchAll(/data-label="Action"><code>(\w+)</g)].map(
+        ([, word]) => word,
+      );
+    expect(await actions('olga')).toEqual(['listUsers']);
+    expect(await actions('vic')).toEqual(['endOtherSessions']);
+  });
+
   test('is paged from the newest on, filters included', async () => {
     for (let i = 0; i < 60; i++) await ada.post('/admin/preferences', { theme: 'dark' });
     let path: string | undefined = '/admin/audit?action=setPreferences';

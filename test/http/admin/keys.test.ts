@@ -139,6 +139,50 @@ describe('the form', () => {
   });
 });
 
+describe('the page of a key', () => {
+  const fields = { name: 'edited', models: 'faces', ratePerSecond: '2', dailyQuota: '9', expires: '2999-01-31' };
+  const shownValue = (text: string, name: string) =>
+    new RegExp(`name="${name}"[^>]*value="([^"]*)"|value="([^"]*)"[^>]*name="${name}"`)
+      .exec(text)
+      ?.slice(1)
+      .find(Boolean);
+
+  test('is filled with what the key has, and changes what is said there', async () => {
+    const key = await make(ada, fields);
+    const path = `/admin/keys/${idIn(key)}`;
+    expect((await ada.get('/admin/keys?q=edited')).text).toContain(`href="${path}"`);
+    const { text } = await ada.get(path);
+    for (const [name, value] of Object.entries(fields)) expect([name, shownValue(text, name)]).toEqual([name, value]);
+    const done = await ada.post(path, { ...fields, name: 'renamed', ratePerSecond: '', 'actions.read': 'on' });
+    expect(done.location).toBe('/admin/keys');
+    const list = (await ada.get('/admin/keys?q=renamed')).text;
+    for (const words of ['renamed is saved.', 'faces', '0 of 9 today', 'Jan 31, 2999']) expect(list).toContain(words);
+    expect(list).not.toContain('2/s');
+    const wrong = await ada.post(path, { ...fields, dailyQuota: 'x', 'actions.read': 'on' });
+    expect([wrong.status, wrong.text.includes('Enter a number.')]).toEqual([422, true]);
+    expect((await ada.get(`/admin/audit?target=${idIn(key)}&action=changeKey`)).text).toContain('renamed');
+  });
+
+  test('gives it to somebody else who may have it, for those who manage keys', async () => {
+    const [wim, willa] = [box.as('viewer', 'wim'), box.as('owner', 'willa')];
+    const key = await make(willa, { name: 'handed over', 'actions.load': 'on' });
+    const path = `/admin/keys/${idIn(key)}`;
+    expect((await willa.get(path)).text).not.toContain('/owner"');
+    expect((await willa.post(`${path}/owner`, { owner: wim.id })).status).toBe(403);
+    expect((await wim.get(path)).status).toBe(404);
+    const { text } = await ada.get(path);
+    expect(text).toContain(`action="${path}/owner"`);
+    const refused = await ada.post(`${path}/owner`, { owner: wim.id });
+    expect([refused.status, /id="field-owner-fault"/.test(refused.text)]).toEqual([422, true]);
+    expect((await ada.post(`${path}/owner`, { owner: ada.id })).location).toBe('/admin/keys');
+    expect((await ada.get('/admin/keys?q=handed')).text).toContain('handed over belongs to ada now.');
+    expect((await willa.get(path)).status).toBe(404);
+    expect((await call(key)).status).toBe(200);
+    await ada.post(`${path}/revoke`);
+    expect((await ada.get(path)).location).toBe('/admin/keys');
+  });
+});
+
 test('an empty list says what a key is for', async () => {
   const { text } = await box.as('reviewer', 'newcomer').get('/admin/keys');
   expect(text).toContain('No key yet');

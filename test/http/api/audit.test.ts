@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test';
 
 import { loadConfig } from '../../../src/config.ts';
 import { viewSettings } from '../../../src/http/api/settings.ts';
+import type { Asker } from '../../../src/http/gate.ts';
 import { minute, password } from '../../access/opened.ts';
 import { type AccessApi, openAccessApi } from './access-api.ts';
 
@@ -45,6 +46,25 @@ test('entries are found by who, what, on what and when, a page at a time', async
   for (const query of ['limit=0', 'limit=1001', 'before=x', 'from=yesterday', 'unknown=1']) {
     expect((await box.ask(box.adminBrowser, 'GET', `/api/v1/audit?${query}`)).status).toBe(400);
   }
+});
+
+test('a refused look is an entry for somebody known, once; a guest and nobody cannot make it grow', async () => {
+  using box = await openAccessApi();
+  const bob = box.signedIn(await box.addUser('Bob', 'viewer'));
+  for (let i = 0; i < 3; i++) {
+    expect((await box.ask(bob, 'GET', '/api/v1/audit')).status).toBe(403);
+    expect((await box.ask({}, 'GET', '/api/v1/audit')).status).toBe(401);
+  }
+  expect((await box.ask(bob, 'GET', '/api/v1/users')).status).toBe(403);
+  const entries = () => box.audit.search().map(({ actor, action, result }) => [actor.name, action, result]);
+  expect(entries()).toEqual([
+    ['Bob', 'listUsers', 'refused'],
+    ['Bob', 'searchAudit', 'refused'],
+  ]);
+  const guest: Asker = { actor: { kind: 'guest', name: 'guest' }, address: '10.9.0.1', isSecure: false };
+  for (let i = 0; i < 40; i++) expect((await box.ask(guest, 'GET', `/api/v1/models/m${i}`)).status).toBe(403);
+  for (let i = 0; i < 40; i++) expect((await box.ask(guest, 'DELETE', `/api/v1/models/n${i}`)).status).toBe(403);
+  expect(entries().filter(([name]) => name === 'guest')).toHaveLength(5);
 });
 
 test('verify finds what was tampered with', async () => {
