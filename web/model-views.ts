@@ -47,8 +47,16 @@ export interface TrafficView {
   now: TrafficPoint;
   /** Oldest first. */
   history: TrafficPoint[];
-  /** Since it was loaded. */
-  sinceLoaded: { p50Ms?: number; p95Ms?: number; answered: number; failed: number };
+  totals: TrafficTotals;
+}
+
+/** Since it was loaded. */
+export interface TrafficTotals {
+  /** Of whole requests. */
+  p50Ms?: number;
+  p95Ms?: number;
+  answered: number;
+  failed: number;
 }
 
 export interface ModelView {

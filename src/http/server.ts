@@ -13,6 +13,7 @@ import { adminRoutes } from './admin/routes.ts';
 import type { Control } from './api/control.ts';
 import { createApi } from './api/routes.ts';
 import { assetResponse } from './assets.ts';
+import { findComputedModel } from './computed.ts';
 import { renderDocs } from './docs.ts';
 import { answerEndpointDocs, findEndpointDocs } from './endpoint-docs.ts';
 import { hostOf, pathOnHost } from './endpoint-host.ts';
@@ -172,6 +173,8 @@ export function createServer({
     response.headers.set('x-request-id', id);
     if (isDraining) response.headers.set('connection', 'close');
     const { status } = response;
+    const computed = status === 200 ? findComputedModel(pathname) : undefined;
+    if (computed !== undefined) control.traffic.observe(computed, performance.now() - startedMs);
     // 503 is the server protecting itself, perhaps thousands of times a second.
     const isFailure = status >= 500 && status !== 503;
     if (isFailure || logsAll) {

@@ -84,6 +84,28 @@ describe('traffic', () => {
     expect(traffic.history().map(({ perSecond }) => perSecond)).toEqual([0, 0, 0]);
   });
 
+  test('whole requests are counted beside the model’s part, and anew with the model', () => {
+    for (let i = 0; i < 20; i++) traffic.observe('a', 30);
+    answer(versions[0]!, 20, 4);
+    traffic.observe('b', 700);
+    pass(5);
+    expect(traffic.latest('a')!.wholeP95Ms).toBeWithin(20, 50.001);
+    expect(traffic.latest('a')!.p95Ms).toBeWithin(2, 5.001);
+    expect(traffic.latest('b')!.wholeP50Ms).toBeWithin(500, 1000.001);
+    expect(traffic.latest('b')!.p50Ms).toBeUndefined();
+    expect(traffic.latest()!.wholeP50Ms).toBeWithin(20, 50.001);
+    expect(traffic.latest('a', 1)!.wholeP50Ms).toBeUndefined();
+    pass(5);
+    expect(traffic.latest('a')!.wholeP95Ms).toBeUndefined();
+    const sum = (model: string) => traffic.wholeCounts(model).reduce((total, count) => total + count, 0);
+    expect([sum('a'), sum('b'), sum('absent')]).toEqual([20, 1, 0]);
+    versions = versions.filter(({ model }) => model !== 'a');
+    pass(5);
+    traffic.observe('a', 1);
+    expect([sum('a'), sum('b')]).toEqual([1, 1]);
+    expect(traffic.now('a').wholeP95Ms).toBeLessThan(1.001);
+  });
+
   test('is no longer read when it is closed', () => {
     traffic.close();
     pass(5);

@@ -98,6 +98,8 @@ function sampleTraffic(age: number): TrafficPoint {
     failuresPerSecond: age % 40 === 0 ? 3 : 0,
     p50Ms: 6 * wave,
     p95Ms: 14 * wave,
+    wholeP50Ms: 21 * wave,
+    wholeP95Ms: 38 * wave,
     pending: 3,
   };
 }

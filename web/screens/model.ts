@@ -6,6 +6,7 @@ import type {
   LogView,
   ModelHead,
   ModelView,
+  TrafficTotals,
   TrafficView,
   VersionsView,
   VersionView,
@@ -19,12 +20,13 @@ import { page, type PageProps } from '../parts/page.ts';
 import { table } from '../parts/table.ts';
 import { card, codeTabs } from '../parts/tabs.ts';
 import { codeBlock, copyable, keyValues, moment } from '../parts/text-block.ts';
+import type { Text } from '../text/text.ts';
 import type { Frame } from '../view-types.ts';
 import { decisionTimeline } from './decisions.ts';
 import { said } from './devices.ts';
 import { instanceTable, logText } from './instances.ts';
 import { modelPath, type ModelTab, modelTabs, stateChip, untilSettled } from './models.ts';
-import { trafficTexts } from './overview.ts';
+import { latencySeries, latencyValues, trafficTexts } from './overview.ts';
 import { manifestCard, placementCard, signatureCard, versionActions, warningList } from './version.ts';
 
 /** The frame of every page of a model. */
@@ -94,45 +96,75 @@ export function modelScreen(frame: Frame, view: ModelView): Html {
   });
 }
 
-function trafficPart({ t }: Frame, name: string, { now, history, sinceLoaded }: TrafficView): Html {
-  const { p50Ms, p95Ms, answered, failed } = sinceLoaded;
-  const { rate, p50, p95 } = trafficTexts(t, now);
+function trafficPart({ t }: Frame, name: string, { now, history, totals }: TrafficView): Html {
+  const { rate, p50, p95, modelP50, modelP95 } = trafficTexts(t, now);
+  const sums = totalTexts(t, totals);
+  const live = (key: string, text: string) => html`<span data-live-key="${key}:${name}">${text}</span>`;
+  const times = history.map(({ atMs }) => Math.round(atMs / 1000));
+  return html`${stats([
+      stat({
+        label: t('traffic.rate'),
+        icon: 'overview',
+        value: rate,
+        unit: t('overview.perSecond'),
+        note: live('answered', sums.answered),
+        liveKey: `rate:${name}`,
+      }),
+      stat({
+        label: t('traffic.p50'),
+        icon: 'clock',
+        value: p50,
+        note: html`${live('modelP50', modelP50)}<br />${live('p50all', sums.p50)}`,
+        liveKey: `p50:${name}`,
+      }),
+      stat({
+        label: t('traffic.p95'),
+        icon: 'clock',
+        value: p95,
+        note: html`${live('modelP95', modelP95)}<br />${live('p95all', sums.p95)}`,
+        liveKey: `p95:${name}`,
+      }),
+      stat({
+        label: t('traffic.waiting'),
+        icon: 'instances',
+        value: t.number(now.pending),
+        note: live('failed', sums.failed),
+        liveKey: `queue:${name}`,
+      }),
+    ])}
+    <div class="columns">
+      ${card({
+        body: chart({
+          title: t('overview.trafficChart'),
+          unit: 'number',
+          keep: 180,
+          liveKey: `traffic:${name}`,
+          data: { series: [{ label: t('traffic.rate') }], times, values: [history.map(({ perSecond }) => perSecond)] },
+        }),
+      })}
+      ${card({
+        body: chart({
+          title: t('overview.latencyChart'),
+          unit: 'ms',
+          keep: 180,
+          liveKey: `latency:${name}`,
+          data: { series: latencySeries(t).map((label) => ({ label })), times, values: latencyValues(history) },
+        }),
+      })}
+    </div>`;
+}
+
+/** As the tiles write them. */
+export function totalTexts(t: Text, { p50Ms, p95Ms, answered, failed }: TrafficTotals) {
   const share = answered + failed > 0 ? failed / (answered + failed) : 0;
   const overall = (ms: number | undefined) =>
-    ms === undefined ? undefined : t('traffic.sinceLoaded', { duration: t.duration(ms) });
-  return html`${stats([
-    stat({
-      label: t('traffic.rate'),
-      icon: 'overview',
-      value: rate,
-      unit: t('overview.perSecond'),
-      note: t('traffic.answered', { count: answered }),
-      liveKey: `rate:${name}`,
-    }),
-    stat({ label: t('traffic.p50'), icon: 'clock', value: p50, note: overall(p50Ms), liveKey: `p50:${name}` }),
-    stat({ label: t('traffic.p95'), icon: 'clock', value: p95, note: overall(p95Ms), liveKey: `p95:${name}` }),
-    stat({
-      label: t('traffic.waiting'),
-      icon: 'instances',
-      value: t.number(now.pending),
-      note: t('traffic.failed', { count: failed, share: t.percent(share, 1) }),
-      tone: share > 0.01 ? 'bad' : undefined,
-      liveKey: `queue:${name}`,
-    }),
-  ])}
-  ${card({
-    body: chart({
-      title: t('overview.trafficChart'),
-      unit: 'number',
-      keep: 180,
-      liveKey: `traffic:${name}`,
-      data: {
-        series: [{ label: t('traffic.rate') }],
-        times: history.map(({ atMs }) => Math.round(atMs / 1000)),
-        values: [history.map(({ perSecond }) => perSecond)],
-      },
-    }),
-  })}`;
+    t('traffic.sinceLoaded', { duration: ms === undefined ? t('value.none') : t.duration(ms) });
+  return {
+    answered: t('traffic.answered', { count: answered }),
+    failed: t('traffic.failed', { count: failed, share: t.percent(share, 1) }),
+    p50: overall(p50Ms),
+    p95: overall(p95Ms),
+  };
 }
 
 function addressCard({ t, viewer }: Frame, { head, origin, shown }: ModelView): Html {

@@ -115,7 +115,7 @@ function firstRun({ t, viewer }: Frame): Html {
 
 function tiles(t: Text, { models, traffic, gpuMemory, hostMemory }: OverviewView): Html {
   const { now, history } = traffic;
-  const { rate, p95, p50, pending } = trafficTexts(t, now);
+  const { rate, p95, p50, modelP95, pending } = trafficTexts(t, now);
   const memory = memoryTexts(t, hostMemory, gpuMemory);
   const recent = history.slice(-40);
   return stats([
@@ -140,10 +140,11 @@ function tiles(t: Text, { models, traffic, gpuMemory, hostMemory }: OverviewView
     stat({
       label: t('overview.p95'),
       value: p95,
-      note: html`${t('overview.p50')} <span data-live-key="traffic.p50">${p50}</span>`,
+      note: html`${t('overview.p50')} <span data-live-key="traffic.p50">${p50}</span> ·
+        <span data-live-key="traffic.modelP95">${modelP95}</span>`,
       icon: 'clock',
       liveKey: 'traffic.p95',
-      trend: { label: t('overview.latencyChart'), values: recent.map(({ p95Ms }) => p95Ms ?? null) },
+      trend: { label: t('overview.latencyChart'), values: recent.map(({ wholeP95Ms }) => wholeP95Ms ?? null) },
     }),
     stat({
       label: t(gpuMemory ? 'overview.gpuMemory' : 'overview.hostMemory'),
@@ -167,12 +168,15 @@ export function memoryTexts(t: Text, host: MemoryUse, gpus?: MemoryUse) {
 }
 
 /** As the tiles write them. */
-export function trafficTexts(t: Text, { perSecond, p50Ms, p95Ms, pending }: TrafficPoint) {
+export function trafficTexts(t: Text, { perSecond, p50Ms, p95Ms, wholeP50Ms, wholeP95Ms, pending }: TrafficPoint) {
   const duration = (ms: number | undefined) => (ms === undefined ? t('value.none') : t.duration(ms));
   return {
     rate: t.number(perSecond, perSecond < 10 ? 1 : 0),
-    p95: duration(p95Ms),
-    p50: duration(p50Ms),
+    /** Of whole requests. */
+    p95: duration(wholeP95Ms),
+    p50: duration(wholeP50Ms),
+    modelP95: t('traffic.inModel', { duration: duration(p95Ms) }),
+    modelP50: t('traffic.inModel', { duration: duration(p50Ms) }),
     pending: t('overview.pending', { count: pending }),
   };
 }
@@ -192,8 +196,19 @@ function charts(t: Text, history: TrafficPoint[]): Html {
     )}
     ${show(
       { title: t('overview.latencyChart'), unit: 'ms', liveKey: 'traffic.latency' },
-      ['p50', 'p95'],
-      [history.map(({ p50Ms }) => p50Ms ?? null), history.map(({ p95Ms }) => p95Ms ?? null)],
+      latencySeries(t),
+      latencyValues(history),
     )}
   </div>`;
+}
+
+export const latencySeries = (t: Text): string[] => ['p50', 'p95', t('traffic.p95InModel')];
+
+/** For each series. */
+export function latencyValues(points: readonly TrafficPoint[]): (number | null)[][] {
+  return [
+    points.map(({ wholeP50Ms }) => wholeP50Ms ?? null),
+    points.map(({ wholeP95Ms }) => wholeP95Ms ?? null),
+    points.map(({ p95Ms }) => p95Ms ?? null),
+  ];
 }

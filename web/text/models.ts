@@ -78,6 +78,8 @@ export const modelTexts = {
     'one answered since it was loaded|{count} answered since it was loaded',
     '加载以来已响应 {count} 个请求',
   ],
+  'traffic.inModel': ['{duration} in queue and model', '其中排队与模型 {duration}'],
+  'traffic.p95InModel': ['p95 in queue and model', 'p95（排队与模型）'],
   'traffic.p50': ['Latency p50', '延迟 p50'],
   'traffic.p95': ['Latency p95', '延迟 p95'],
   'traffic.waiting': ['Waiting', '排队中'],

@@ -2,17 +2,26 @@
 // look at the appliance serves all who watch; what nobody asks for is not looked at.
 import type { Html } from '../../../web/html.ts';
 import type { DecisionRow, DeviceView, InstanceRow, TrafficPoint } from '../../../web/machine-views.ts';
+import type { TrafficTotals } from '../../../web/model-views.ts';
 import { unreadText } from '../../../web/parts/page.ts';
 import { decisionTimeline } from '../../../web/screens/decisions.ts';
 import { deviceLoad, deviceMemory, deviceState } from '../../../web/screens/devices.ts';
 import { instanceCells, instanceTable, logText } from '../../../web/screens/instances.ts';
-import { attentionPart, memoryTexts, overviewState, trafficTexts } from '../../../web/screens/overview.ts';
+import { totalTexts } from '../../../web/screens/model.ts';
+import {
+  attentionPart,
+  latencyValues,
+  memoryTexts,
+  overviewState,
+  trafficTexts,
+} from '../../../web/screens/overview.ts';
 import type { Frame } from '../../../web/view-types.ts';
 import type { Action } from '../../access/roles.ts';
 import { findAttention } from './attention.ts';
 import { signatureOf } from './instances.ts';
 import type { MachineContext } from './machine-routes.ts';
 import { gpuMemoryOf, hostMemoryOf, readDecisions, readDevices, readInstances } from './machine.ts';
+import { totalsOf } from './model-view.ts';
 import { countModels, latestDecisions } from './overview.ts';
 import { userOf, type Visit } from './visit.ts';
 
@@ -37,6 +46,8 @@ export interface Look {
   decisions(): DecisionRow[];
   /** By model; "" for all together. */
   traffic(): ReadonlyMap<string, TrafficPoint>;
+  /** By model. */
+  totals(): ReadonlyMap<string, TrafficTotals>;
 }
 
 export function takeLook(context: MachineContext): Look {
@@ -51,6 +62,10 @@ export function takeLook(context: MachineContext): Look {
       const models = new Set(control.plane.statistics().map(({ model }) => model));
       const points = [...models].map((model): [string, TrafficPoint] => [model, control.traffic.now(model)]);
       return new Map([['', control.traffic.now()], ...points]);
+    }),
+    totals: once(() => {
+      const models = new Set(control.plane.statistics().map(({ model }) => model));
+      return new Map([...models].map((model) => [model, totalsOf(control, model)]));
     }),
   };
 }
@@ -133,10 +148,11 @@ function logUpdates({ t }: Frame, { context, instances }: Look, { url }: Visit):
 }
 
 /**
- * traffic.rate, .p50, .p95, .pending; the chart points traffic.requests (failed, answered) and traffic.latency (p50, p95) of
- * all models together; and of each model rate:NAME, p50:NAME, p95:NAME, queue:NAME and the chart point traffic:NAME.
+ * traffic.rate, .p50, .p95, .modelP95, .pending; the chart points traffic.requests (failed, answered) and traffic.latency of
+ * all models together; and of each model rate:NAME, p50:NAME, p95:NAME, modelP50:NAME, modelP95:NAME, queue:NAME, the totals
+ * answered:NAME, failed:NAME, p50all:NAME and p95all:NAME, and the chart points traffic:NAME and latency:NAME.
  */
-function trafficUpdates(frame: Frame, { context, traffic }: Look): LiveUpdates {
+function trafficUpdates(frame: Frame, { context, traffic, totals }: Look): LiveUpdates {
   const recorded = context.control.traffic;
   const latest = recorded.latest();
   const all = trafficTexts(frame.t, traffic().get('')!);
@@ -144,24 +160,35 @@ function trafficUpdates(frame: Frame, { context, traffic }: Look): LiveUpdates {
     'traffic.rate': all.rate,
     'traffic.p50': all.p50,
     'traffic.p95': all.p95,
+    'traffic.modelP95': all.modelP95,
     'traffic.pending': all.pending,
   };
   if (latest) {
-    const { perSecond, failuresPerSecond, p50Ms = null, p95Ms = null } = latest;
+    const { perSecond, failuresPerSecond } = latest;
     updates['traffic.requests'] = pointOf(latest, () => [failuresPerSecond, perSecond - failuresPerSecond]);
-    updates['traffic.latency'] = pointOf(latest, () => [p50Ms, p95Ms]);
+    updates['traffic.latency'] = pointOf(latest, () => latencyOf(latest));
   }
   for (const [model, now] of traffic()) {
     if (model === '') continue;
-    const { rate, p50, p95 } = trafficTexts(frame.t, now);
-    updates[`rate:${model}`] = rate;
-    updates[`p50:${model}`] = p50;
-    updates[`p95:${model}`] = p95;
-    updates[`queue:${model}`] = frame.t.number(now.pending);
-    if (latest) updates[`traffic:${model}`] = pointOf(latest, () => [recorded.latest(model)!.perSecond]);
+    Object.assign(updates, modelUpdates(frame, model, now, totals().get(model)));
+    if (!latest) continue;
+    updates[`traffic:${model}`] = pointOf(latest, () => [recorded.latest(model)!.perSecond]);
+    updates[`latency:${model}`] = pointOf(latest, () => latencyOf(recorded.latest(model)!));
   }
   return updates;
 }
+
+function modelUpdates({ t }: Frame, model: string, now: TrafficPoint, totals?: TrafficTotals): LiveUpdates {
+  const { rate, p50, p95, modelP50, modelP95 } = trafficTexts(t, now);
+  const texts: Record<string, string> = { rate, p50, p95, modelP50, modelP95, queue: t.number(now.pending) };
+  if (totals) {
+    const sums = totalTexts(t, totals);
+    Object.assign(texts, { answered: sums.answered, failed: sums.failed, p50all: sums.p50, p95all: sums.p95 });
+  }
+  return Object.fromEntries(Object.entries(texts).map(([key, text]) => [`${key}:${model}`, text]));
+}
+
+const latencyOf = (point: TrafficPoint) => latencyValues([point]).map(([value]) => value ?? null);
 
 function pointOf({ atMs }: TrafficPoint, values: () => (number | null)[]): LaterValue {
   const write = () => ({ point: [Math.round(atMs / 1000), ...values()] });

@@ -1,5 +1,5 @@
 // What the pages of models show, made from the registry, the data plane and the books of placement. Knows no HTML.
-import type { ModelHead, ModelRow, TrafficView, VersionView } from '../../../web/model-views.ts';
+import type { ModelHead, ModelRow, TrafficTotals, TrafficView, VersionView } from '../../../web/model-views.ts';
 import type { DecisionKind } from '../../device/decisions.ts';
 import { quantileMs } from '../../monitor/traffic.ts';
 import type { Control } from '../api/control.ts';
@@ -53,18 +53,18 @@ export function versionOf(control: Control, name: string, version: number): Vers
 /** Undefined while no version is loaded. */
 export function trafficOf(control: Control, name: string): TrafficView | undefined {
   if (!isLoaded(control, name)) return undefined;
-  const statistics = control.plane.statistics(name);
-  const buckets = statistics.map(({ histograms }) => histograms.request.counts);
-  const counts = (buckets[0] ?? []).map((_, i) => buckets.reduce((sum, each) => sum + each[i]!, 0));
+  const { traffic } = control;
+  return { now: traffic.now(name), history: traffic.history(name), totals: totalsOf(control, name) };
+}
+
+export function totalsOf({ plane, traffic }: Control, name: string): TrafficTotals {
+  const statistics = plane.statistics(name);
+  const counts = traffic.wholeCounts(name);
   return {
-    now: control.traffic.now(name),
-    history: control.traffic.history(name),
-    sinceLoaded: {
-      p50Ms: quantileMs(counts, 0.5),
-      p95Ms: quantileMs(counts, 0.95),
-      answered: statistics.reduce((sum, { success }) => sum + success.count, 0),
-      failed: statistics.reduce((sum, { fail }) => sum + fail.count, 0),
-    },
+    p50Ms: quantileMs(counts, 0.5),
+    p95Ms: quantileMs(counts, 0.95),
+    answered: statistics.reduce((sum, { success }) => sum + success.count, 0),
+    failed: statistics.reduce((sum, { fail }) => sum + fail.count, 0),
   };
 }
 

@@ -119,6 +119,17 @@ test('tells of traffic', async () => {
   expect(Math.abs(at! - Date.now() / 1000)).toBeLessThan(60);
   expect(failed).toBe(0);
   expect(answered).toBeGreaterThanOrEqual(0);
+  // Totals and whole requests, as the page of a model shows them.
+  await using later = await watch(box.administrator, 'topics=traffic');
+  const now = (await later.next())!;
+  expect(now['answered:m']).toBe('20 answered since it was loaded');
+  expect(now['failed:m']).toBe('0 failed (0%)');
+  for (const key of ['p50:m', 'p95:m', 'p50all:m', 'modelP95:m'])
+    expect([key, now[key]]).toEqual([key, expect.stringContaining(' ms')]);
+  const { text } = await box.administrator.get('/admin/models/m');
+  for (const key of ['answered', 'failed', 'p50all', 'p95all', 'modelP50', 'modelP95', 'latency']) {
+    expect(text).toContain(`data-live-key="${key}:m"`);
+  }
 });
 
 describe('is refused', () => {

@@ -99,6 +99,7 @@ test('draining: what runs finishes, what comes is refused, idle waits for the re
     hosts: { any: () => false, find: () => undefined },
     control: {
       ...noControl,
+      traffic: { observe() {} } as unknown as Control['traffic'],
       stopping: new AbortController().signal,
       info: () => ({ version: '', startedAt: '', listen: '', dataFolder: '' }),
     },
