@@ -59,6 +59,7 @@ async function shootModels(isWanted: (name: string) => boolean): Promise<void> {
     'model-overview': '/models/faces',
     'model-versions': '/models/faces/versions',
     'model-version': '/models/faces/versions/1',
+    'model-derive': '/models/faces/versions/1/derive',
     'model-try': '/models/faces/try',
     'model-call': '/models/faces/call',
     'model-logs': '/models/faces/logs',

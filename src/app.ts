@@ -295,7 +295,10 @@ function createControl(parts: ControlParts): Control {
     { load }: { load: boolean },
     onProgress?: (step: string) => void,
   ): Promise<VersionRecord[]> {
-    const versions = await registry.importVersions(request, onProgress);
+    return await serveStored(await registry.importVersions(request, onProgress), load, onProgress);
+  }
+
+  async function serveStored(versions: VersionRecord[], load: boolean, onProgress?: (step: string) => void) {
     supervisor.publish();
     for (const name of new Set(versions.map(({ model }) => model))) await releases.retain(name);
     if (!load) return versions;
@@ -328,6 +331,10 @@ function createControl(parts: ControlParts): Control {
     }),
     release: releases,
     importModels,
+    async deriveVersion(name, number, change, { load }) {
+      const [made] = await serveStored([await registry.deriveVersion(name, number, change)], load);
+      return made!;
+    },
     load: (name, number) => supervisor.load(name, number),
     unload: (name, number) => supervisor.unload(name, number),
     removeModel: (name) =>

@@ -54,8 +54,12 @@ export interface ModelFacts {
   parameters: number;
   /** Bytes of weights, external data included. */
   weightBytes: number;
+  /** Bytes of tensors that are in no file: made when the model is loaded, of shapes that are constants. */
+  generatedBytes?: number;
   /** How often each operator occurs, subgraphs included; other domains are written "domain::Op". */
   operators: Record<string, number>;
+  /** By output: the operator that gives it, without its domain. */
+  outputOperators?: Record<string, string>;
 }
 
 export interface QueuePolicy {
@@ -208,8 +212,8 @@ export type Postprocess =
 
 /** Where a version came from. */
 export interface Origin {
-  kind: 'upload' | 'template' | 'triton';
-  /** File name, template name or folder, as the person gave it. */
+  kind: 'upload' | 'template' | 'triton' | 'version';
+  /** File name, template name or folder, as the person gave it; "NAME:VERSION" of the version whose files it has. */
   from?: string;
 }
 

@@ -105,8 +105,17 @@ export interface LogView {
 
 export interface UploadView {
   form: FormState;
+  /** What the form was filled with is only a guess, read off these. */
+  proposal?: { task: TaskName; input: TensorSpec; output: TensorSpec };
   /** Models that there are already: another version is added to one of these. */
   known: string[];
+}
+
+export interface DeriveView {
+  head: ModelHead;
+  /** Whose files the next one has. */
+  version: VersionView;
+  form: FormState;
 }
 
 export interface TemplatesView {

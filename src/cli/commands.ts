@@ -71,6 +71,29 @@ const models: Command[] = [
     load: async () => (await import('./push.ts')).push,
   },
   {
+    name: 'derive',
+    operands: ['NAME:VERSION'],
+    summary: 'Store the next version with the same files and a changed manifest, and serve it',
+    details: [
+      'Versions never change. The file names what is to be otherwise; null takes a field away. With another task it needs ' +
+        'the preprocess and postprocess for it too.',
+    ],
+    options: [
+      {
+        name: 'manifest',
+        value: 'FILE',
+        help: 'JSON with what is to be otherwise: task, labels, preprocess, serving, …',
+      },
+      noLoad,
+    ],
+    takes: ofClients,
+    examples: [
+      'aimass derive digits:1 --manifest digits.json',
+      'aimass derive digits:1 --manifest labels.json --no-load',
+    ],
+    load: async () => (await import('./derive.ts')).derive,
+  },
+  {
     name: 'models',
     alias: 'ls',
     operands: [],

@@ -83,7 +83,8 @@ function findName(path: string, files: readonly LocalFile[]): string | undefined
 
 const isOnnx = (file: string) => /\.onnx$/i.test(file);
 
-async function readManifest(path: string): Promise<object> {
+/** @throws UsageError */
+export async function readManifest(path: string): Promise<object> {
   let manifest: unknown;
   try {
     manifest = await Bun.file(path).json();

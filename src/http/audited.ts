@@ -30,7 +30,15 @@ export interface AuditedRequest {
 export type Trail = Pick<Audit, 'record' | 'recordRefusal'>;
 
 /** What happens thousands of times a second, and what has a log of its own, leaves no trace here. */
-const unaudited = new Set<string>(['predict', 'predictVersion', 'appendUpload', 'previewPlacement', 'signIn', 'markInboxRead']);
+const unaudited = new Set<string>([
+  'predict',
+  'predictVersion',
+  'appendUpload',
+  'previewPlacement',
+  'previewImport',
+  'signIn',
+  'markInboxRead',
+]);
 
 /**
  * Of reading only refusals are told.

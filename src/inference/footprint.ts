@@ -123,9 +123,9 @@ function resetPeak(): void {
 }
 
 /** What an estimate is made from (`estimateBytes`, `footprintOf`). Variable dimensions are taken to be the largest guess. */
-export function modelSize({ weightBytes }: ModelFacts, { inputs, outputs }: Signature): ModelSize {
+export function modelSize({ weightBytes, generatedBytes = 0 }: ModelFacts, { inputs, outputs }: Signature): ModelSize {
   const rowBytes = [...inputs, ...outputs].reduce((sum, spec) => sum + bytesOfRow(spec), 0);
-  return { weightBytes, rowBytes };
+  return { weightBytes: weightBytes + generatedBytes, rowBytes };
 }
 
 const usualTextBytes = 32;

@@ -1,6 +1,7 @@
 // What a person wants to know about a model, counted from its graph. Does not look at the weights themselves.
 import { AppError } from '../error.ts';
 import type { ModelFacts } from '../types.ts';
+import { generatedBytes } from './generated.ts';
 import { dataTypeBits, findDataTypeName, type Model, type Tensor } from './model.ts';
 import { eachNode, eachTensor } from './walk.ts';
 
@@ -29,8 +30,20 @@ export function modelFacts(model: Model): ModelFacts {
     producer: [model.producerName, model.producerVersion].filter(Boolean).join(' '),
     parameters,
     weightBytes,
+    generatedBytes: generatedBytes(model),
     operators: Object.fromEntries(operators),
+    outputOperators: outputOperators(model),
   };
+}
+
+/** By output of the graph: the operator that gives it. */
+function outputOperators({ graph }: Model): Record<string, string> {
+  if (!graph) return {};
+  const wanted = new Set(graph.output.map(({ name }) => name));
+  const found = graph.node.flatMap(({ opType, output }) =>
+    output.filter((name) => wanted.has(name)).map((name): [string, string] => [name, opType]),
+  );
+  return Object.fromEntries(found);
 }
 
 function elementCount({ dims, name }: Tensor): number {

@@ -39,6 +39,9 @@ export interface ReadyVersion {
   files: ReadyFile[];
 }
 
+export const uncertainBatches =
+  'Requests are combined as the settings say, although a trial did not show that rows are independent.';
+
 /** Rows tried at once unless something says otherwise. */
 const usualBatchSize = 32;
 /** An archive may unpack to this many times its size, or to this many bytes whatever its size. */
@@ -192,9 +195,7 @@ function buildManifest(
   const manifest = parseManifest(request.manifest ?? {}, base);
   checkManifest(manifest, inspection.signature);
   if (manifest.serving.maxBatchSize > 1 && !inspection.batchable) {
-    warnings.push(
-      'Requests are combined as the settings say, although a trial did not show that rows are independent.',
-    );
+    warnings.push(uncertainBatches);
   }
   return { manifest, warnings };
 }

@@ -20,10 +20,21 @@ export interface ImportFile {
 export interface ImportRequest {
   /** Model to add a version to; may be absent when the files are a Triton repository, whose folders give the names. */
   name?: string;
-  /** One ONNX file, one archive, or the files of a folder. All uploads must be complete; they are consumed. */
+  /**
+   * One ONNX file, one archive, or the files of a folder. All uploads must be complete; an import that succeeds uses them up,
+   * after one that fails they can be imported again until they expire.
+   */
   files: ImportFile[];
   /** What the person says about the model; wins over what was found out. */
   manifest?: Partial<Omit<Manifest, 'serving'>> & { serving?: Partial<Manifest['serving']> };
+}
+
+/** What was found in uploads that nothing was stored of. */
+export interface FoundModel {
+  model: string;
+  manifest: Manifest;
+  inspection: Inspection;
+  warnings: string[];
 }
 
 export interface Registry {
@@ -64,6 +75,14 @@ export interface Registry {
 
   /** Inspects and stores; all versions of one request become visible together or not at all. */
   importVersions(request: ImportRequest, onProgress?: (step: string) => void): Promise<VersionRecord[]>;
+  /** As an import, without storing anything: the uploads stay. @throws AppError as importVersions */
+  inspectUploads(request: ImportRequest, onProgress?: (step: string) => void): Promise<FoundModel[]>;
+  /**
+   * The next version of the model, with the files of one that it has and another manifest.
+   * @param change what of the manifest is to be otherwise, as JSON; null takes a field away
+   * @throws AppError not_found, invalid
+   */
+  deriveVersion(name: string, version: number, change: unknown): Promise<VersionRecord>;
   close(): Promise<void>;
 }
 

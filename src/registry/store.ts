@@ -4,12 +4,12 @@ import type { Database } from 'bun:sqlite';
 import { link, mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-import { AppError } from '../error.ts';
 import type { VersionRecord } from '../types.ts';
 import { Blobs } from './blobs.ts';
+import { deriveManifest } from './deriving.ts';
 import { asDiskFull, syncToDisk } from './disk.ts';
 import { checkRequest, type ImportOptions, prepareVersions, type ReadyVersion } from './importing.ts';
-import type { ImportRequest, Inspect, Registry } from './registry.ts';
+import type { FoundModel, ImportRequest, Inspect, Registry } from './registry.ts';
 import { Uploads } from './uploads.ts';
 import { VersionRows } from './version-rows.ts';
 
@@ -74,7 +74,9 @@ class Store {
       getUpload: (id) => uploads.get(id),
       appendUpload: (id, offset, body) => uploads.append(id, offset, body),
       removeUpload: (id) => uploads.remove(id),
-      importVersions: (request, onProgress) => this.#import(request, onProgress ?? (() => {})),
+      importVersions: (request, onProgress = () => {}) => this.#import(request, onProgress),
+      inspectUploads: (request, onProgress = () => {}) => this.#inspect(request, onProgress),
+      deriveVersion: (name, version, change) => this.#derive(name, version, change),
       close: () => this.#exclusively(async () => {}),
     };
   }
@@ -105,28 +107,52 @@ class Store {
   }
 
   async #import(request: ImportRequest, onProgress: (step: string) => void): Promise<VersionRecord[]> {
+    return this.#prepared(request, onProgress, async (ready, ids) => {
+      onProgress('Storing');
+      const records = await this.#exclusively(() => this.#store(ready));
+      await this.uploads.consume(ids);
+      return records;
+    });
+  }
+
+  async #inspect(request: ImportRequest, onProgress: (step: string) => void): Promise<FoundModel[]> {
+    return this.#prepared(request, onProgress, async (ready) =>
+      ready.map(({ model, manifest, inspection, warnings }) => ({ model, manifest, inspection, warnings })),
+    );
+  }
+
+  /** Whatever comes of it, what was not used up stays: a person may put right what is wrong and try again. */
+  async #prepared<T>(
+    request: ImportRequest,
+    onProgress: (step: string) => void,
+    use: (ready: ReadyVersion[], uploadIds: string[]) => Promise<T>,
+  ): Promise<T> {
     checkRequest(request, this.options.maxArchiveFiles);
     const ids = request.files.map(({ uploadId }) => uploadId);
     const files = this.uploads.claim(ids);
     const staging = join(this.tmp, crypto.randomUUID());
     try {
       await mkdir(staging);
-      const ready = await prepareVersions(request, files, staging, this.options, onProgress);
-      onProgress('Storing');
-      const records = await this.#exclusively(() => this.#store(ready));
-      await this.uploads.consume(ids);
-      return records;
+      return await use(await prepareVersions(request, files, staging, this.options, onProgress), ids);
     } catch (thrown) {
-      const error = asDiskFull(thrown);
-      // A refused file is of no more use; after any other failure the import can be tried again.
-      if (error instanceof AppError && (error.code === 'invalid' || error.code === 'unsupported')) {
-        await this.uploads.consume(ids);
-      }
-      throw error;
+      throw asDiskFull(thrown);
     } finally {
       this.uploads.release(ids);
       await rm(staging, { recursive: true, force: true });
     }
+  }
+
+  #derive(name: string, version: number, change: unknown): Promise<VersionRecord> {
+    return this.#exclusively(async () => {
+      const source = this.rows.getVersion(name, version);
+      const { signature, facts, entry } = source;
+      const { manifest, warnings } = deriveManifest(source, change);
+      const files = source.files.map((file) => ({ ...file, diskPath: this.blobs.pathOf(file.sha256) }));
+      const batchable = manifest.serving.maxBatchSize > 0;
+      const inspection = { signature, facts, batchable, warnings: [] };
+      const [number] = this.rows.insert([{ model: name, manifest, inspection, warnings, entry, files }]);
+      return this.rows.getVersion(name, number!);
+    });
   }
 
   async #store(ready: ReadyVersion[]): Promise<VersionRecord[]> {

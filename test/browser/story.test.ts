@@ -7,7 +7,7 @@ import { join } from 'node:path';
 
 import { openSignedIn, password } from '../http/admin/session.ts';
 import { startAppliance } from '../http/api/appliance.ts';
-import { bigWeights } from '../support/graphs.ts';
+import { bigWeights, smallCnn } from '../support/graphs.ts';
 import { browserProblem, type Person, sitDown } from './driving.ts';
 
 const photo = join(import.meta.dir, '../../.cache/samples/face.jpg');
@@ -110,13 +110,18 @@ it('a model whose weights are forgotten is refused, completed, looked at, served
     await until(ada, `${states} === 'done'`);
     expect(await see<string>(`document.querySelector('[name="name"]').value`)).toBe('model');
     await enter({ name: 'lookup' });
-    await see(`document.querySelector('[data-by-task] [type="submit"]').click()`);
-    await until(ada, `${states} === 'gone'`);
+    // It is looked at as soon as it has come, and stays when it is refused.
+    const isLooked = `!document.querySelector('.htmx-request')`;
+    await until(ada, `document.querySelector('#verdict .notice') && ${isLooked}`);
     expect(await ada.text()).toContain("The external data file 'weights.bin' is missing.");
+    await see(`document.querySelector('[data-by-task] [type="submit"]').click()`);
+    await until(ada, `document.querySelector('#details .notice') && ${isLooked}`);
+    expect(await see<string>(states)).toBe('done');
     expect(await ada.inspect()).toEqual(clean);
 
     await choose(ada, 'am-upload input[multiple]', [join(folder, 'weights.bin')]);
-    await until(ada, `${states} === 'done,done'`);
+    await until(ada, `${states} === 'done,done' && ${isLooked} && !document.querySelector('#verdict .notice')`);
+    expect(await see<string>(`document.querySelector('[name="name"]').value`)).toBe('lookup');
     await ada.follow('[data-by-task] [type="submit"]');
     expect(await ada.at()).toBe('/admin/models/lookup/versions/1?new=1');
     const found = await ada.text();
@@ -159,5 +164,39 @@ it('every screen of models in Chinese, dark, on a phone', async () => {
     }
   } finally {
     person.close();
+  }
+}, 90_000);
+
+it('what a model is for is proposed while one types, and changed in the next version', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'aimass-story-'));
+  await using box = await openSignedIn();
+  const ada = await sitDown(box.url, { width: 1280 });
+  try {
+    await Bun.write(join(folder, 'digits.onnx'), smallCnn());
+    await ada.be(box.administrator.cookies);
+    await ada.open('/admin/upload');
+    await choose(ada, 'am-upload input[multiple]', [join(folder, 'digits.onnx')]);
+    await ada.view.evaluate(`(() => {
+      const field = document.querySelector('[name="description"]');
+      field.value = 'Reads digits.';
+      field.dispatchEvent(new Event('input', { bubbles: true }));
+    })()`);
+    await until(ada, `document.querySelector('#verdict .notice') && !document.querySelector('.htmx-request')`);
+    expect(await ada.text()).toContain('It looks like: Image classification');
+    expect(await ada.inspect()).toEqual(clean);
+    await ada.follow('[data-by-task] [type="submit"]');
+    expect(await ada.at()).toBe('/admin/models/digits/versions/1?new=1');
+    expect(await ada.text()).toContain('Reads digits.');
+    expect(await ada.text()).toContain('Picture of 28 × 28 px');
+    await ada.follow('a[href$="/derive"]');
+    expect(await ada.inspect()).toEqual(clean);
+    await ada.enter({ labels: Array.from({ length: 10 }, (_, i) => `digit ${i}`).join('\n') });
+    await ada.follow('[data-by-task] [type="submit"]');
+    expect(await ada.at()).toBe('/admin/models/digits/versions/2');
+    expect(await ada.text()).toContain('digit 0, digit 1');
+    expect(await ada.inspect()).toEqual(clean);
+  } finally {
+    ada.close();
+    rmSync(folder, { recursive: true, force: true });
   }
 }, 90_000);

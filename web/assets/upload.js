@@ -97,7 +97,7 @@ class Transfer {
     sessionStorage.setItem(this.memory, this.id);
   }
 
-  /** Looks whether the server still has it: what was imported or refused, it lets go. */
+  /** Looks whether the server still has it: what was imported, it lets go. */
   async check() {
     if (this.state !== 'done') return;
     const known = await ask('GET', `/${this.id}`).catch(() => undefined);
@@ -149,7 +149,26 @@ class Upload extends HTMLElement {
     this.closest('form')?.addEventListener('upload-again', () => {
       for (const transfer of this.transfers) void transfer.check();
     });
+    this.keepTyped();
     this.report();
+  }
+
+  /** What is typed while the server looks at the files goes over what it proposes then. */
+  keepTyped() {
+    const form = this.closest('form');
+    const typed = new Map();
+    form?.addEventListener('input', ({ target }) => {
+      if (form.classList.contains('htmx-request') && target.name) typed.set(target.name, target.value);
+    });
+    form?.addEventListener('htmx:after:swap', () => {
+      for (const [name, value] of typed) {
+        for (const field of form.querySelectorAll(`[name="${name}"]`)) {
+          if (field.type === 'radio') field.checked = field.value === value;
+          else field.value = value;
+        }
+      }
+      typed.clear();
+    });
   }
 
   async addEntry(entry) {
@@ -244,10 +263,12 @@ class Upload extends HTMLElement {
   report() {
     const isComplete = this.transfers.length > 0 && this.transfers.every(({ state }) => state === 'done');
     const files = isComplete ? this.transfers.map(({ id, path }) => ({ uploadId: id, path })) : [];
+    const before = this.output.value;
     this.output.value = JSON.stringify(files);
     if (this.submit) this.submit.disabled = !isComplete;
     this.dispatchEvent(new CustomEvent('upload-changed', { bubbles: true, detail: { files } }));
-    if (!isComplete) return;
+    // Told once, however often the list is shown anew.
+    if (!isComplete || this.output.value === before) return;
     this.dispatchEvent(new CustomEvent('upload-complete', { bubbles: true, detail: { files } }));
     if ('send' in this.dataset) this.closest('form').requestSubmit();
   }

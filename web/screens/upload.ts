@@ -1,29 +1,22 @@
 // Bringing a model in: its files, what it is called and for, and what must be known to feed it. The rest is found out when
 // the files are looked at; the page of the new version shows it.
-import type { TaskName } from '../../src/types.ts';
 import { type Html, html } from '../html.ts';
 import type { UploadView } from '../model-views.ts';
-import { choices, field, form, select } from '../parts/form.ts';
+import { field, form } from '../parts/form.ts';
 import { progress } from '../parts/meter.ts';
 import { notice } from '../parts/notice.ts';
 import { page } from '../parts/page.ts';
 import { card } from '../parts/tabs.ts';
 import { upload } from '../parts/upload.ts';
 import type { FormState, Frame } from '../view-types.ts';
-
-const tasks: TaskName[] = [
-  'tensor',
-  'image-classification',
-  'object-detection',
-  'tabular-classification',
-  'tabular-regression',
-];
+import { faultNotice, manifestFields } from './manifest-fields.ts';
+import { shapeText } from './version.ts';
 
 /**
- * Posts to `/admin/upload`. Only the part with the id "details" is replaced when something is wrong, so that the files that
+ * Posts to `/admin/upload`, and to `/admin/upload/proposal` when the files have arrived. Only the part with the id "details" is replaced when something is wrong, so that the files that
  * were chosen stay.
  */
-export function uploadScreen(frame: Frame, { form: state, known }: UploadView): Html {
+export function uploadScreen(frame: Frame, { form: state, known, proposal }: UploadView): Html {
   const { t } = frame;
   return page(frame, {
     title: t('upload.title'),
@@ -45,11 +38,24 @@ export function uploadScreen(frame: Frame, { form: state, known }: UploadView): 
           'hx-disable': 'find [type=submit]',
         },
         fields: [
-          upload(t, { name: 'files', hint: t('upload.hint') }),
+          // When all have arrived the server looks what the model seems to be for.
+          html`<div
+            hx-post="/admin/upload/proposal"
+            hx-trigger="upload-complete"
+            hx-include="closest form"
+            hx-target="#details"
+            hx-select="#details"
+            hx-swap="outerHTML"
+            hx-indicator="closest form"
+            hx-disable="next [type=submit]"
+          >
+            ${upload(t, { name: 'files', hint: t('upload.hint') })}
+          </div>`,
           html`<div class="stack" id="details">
-            ${faultNotice(frame, state)} ${aboutFields(frame, state, known)} ${pictureFields(frame, state)}
-            ${boxFields(frame, state)} ${classFields(frame, state)} ${tableFields(frame, state)}
-            ${expertField(frame, state)}
+            <div id="verdict">
+              ${faultNotice(frame, state, t('upload.refused'))} ${proposal && proposalNotice(frame, proposal)}
+            </div>
+            ${nameField(frame, state, known)} ${manifestFields(frame, state)}
           </div>`,
           html`<div class="while-sent" role="status">
             ${progress(t('upload.looking'), undefined)}
@@ -61,175 +67,26 @@ export function uploadScreen(frame: Frame, { form: state, known }: UploadView): 
   });
 }
 
-function aboutFields(frame: Frame, state: FormState, known: string[]): Html[] {
+function nameField(frame: Frame, state: FormState, known: string[]): Html {
   const { t } = frame;
   const plain = { autocomplete: 'off', spellcheck: 'false' };
-  return [
-    field(frame, {
+  return html`${field(frame, {
       name: 'name',
       label: t('model.name'),
       hint: t('upload.nameHint'),
       state,
       attributes: { ...plain, maxlength: 128, list: 'known-models', 'data-named-by-file': true },
+    })} <datalist id="known-models">${known.map((name) => html`<option value="${name}"></option>`)}</datalist>`;
+}
+
+/** What it was read off, and that it may be wrong. */
+function proposalNotice({ t }: Frame, { task, input, output }: NonNullable<UploadView['proposal']>): Html {
+  return notice({
+    tone: 'info',
+    title: t('upload.proposal', { task: t(`task.${task}`) }),
+    text: t('upload.proposalWhat', {
+      input: `${input.name} ${shapeText(input)}`,
+      output: `${output.name} ${shapeText(output)}`,
     }),
-    html`<datalist id="known-models">${known.map((name) => html`<option value="${name}"></option>`)}</datalist>`,
-    choices({
-      name: 'task',
-      label: t('upload.task'),
-      type: 'radio',
-      state,
-      chosen: ['tensor'],
-      required: true,
-      options: tasks.map((value) => ({ value, label: t(`task.${value}`), hint: t(`task.${value}.what`) })),
-    }),
-    html`<div class="fields">
-      ${field(frame, { name: 'licence', label: t('model.licence'), hint: t('upload.licenceHint'), state, attributes: { ...plain, maxlength: 200 } })}
-      ${field(frame, { name: 'description', label: t('upload.description'), state, attributes: { maxlength: 10_000 } })}
-    </div>`,
-  ];
-}
-
-function faultNotice({ t }: Frame, { errors }: FormState): Html | undefined {
-  const count = Object.keys(errors).length;
-  if (count === 0) return undefined;
-  return notice({ tone: 'bad', title: t('upload.refused'), text: errors[''] ?? t('field.faults', { count }) });
-}
-
-/** A part of the form that belongs to certain tasks; it is shown while one of them is chosen. */
-function forTasks(wanted: TaskName[], title: string, fields: Html | Html[]): Html {
-  return html`<fieldset class="stack when" data-tasks="${wanted.join(' ')}">
-    <legend class="part">${title}</legend>
-    ${fields}
-  </fieldset>`;
-}
-
-const words = (values: readonly string[]) => values.map((value) => ({ value, label: value }));
-
-function pictureFields(frame: Frame, state: FormState): Html {
-  const { t } = frame;
-  const side = {
-    type: 'number',
-    required: true,
-    state,
-    value: 224,
-    unit: 'px',
-    attributes: { min: 1, max: 16_384 },
-  } as const;
-  return forTasks(['image-classification', 'object-detection'], t('upload.picture'), [
-    html`<div class="fields">
-      ${field(frame, { ...side, name: 'width', label: t('upload.width') })}
-      ${field(frame, { ...side, name: 'height', label: t('upload.height') })}
-      ${select(frame, {
-        required: true,
-        name: 'fit',
-        label: t('upload.fit'),
-        state,
-        value: 'crop',
-        options: (['crop', 'stretch', 'letterbox', 'pad-right'] as const).map((value) => ({
-          value,
-          label: t(`fit.${value}`),
-        })),
-      })}
-    </div>`,
-    html`<div class="fields">
-      ${select(frame, {
-        required: true,
-        name: 'layout',
-        label: t('upload.layout'),
-        state,
-        options: words(['NCHW', 'NHWC']),
-      })}
-      ${select(frame, {
-        required: true,
-        name: 'colour',
-        label: t('upload.colour'),
-        state,
-        options: words(['RGB', 'BGR', 'GRAY']),
-      })}
-      ${select(frame, {
-        required: true,
-        name: 'values',
-        label: t('upload.values'),
-        state,
-        options: (['imagenet', 'unit', 'symmetric', 'raw'] as const).map((value) => ({
-          value,
-          label: t(`values.${value}`),
-        })),
-      })}
-    </div>`,
-  ]);
-}
-
-function boxFields(frame: Frame, state: FormState): Html {
-  const { t } = frame;
-  const output = { state, attributes: { autocomplete: 'off', spellcheck: 'false', maxlength: 1000 } } as const;
-  return forTasks(['object-detection'], t('upload.boxes'), [
-    html`<div class="fields">
-      ${field(frame, { ...output, required: true, name: 'boxOutput', label: t('upload.boxOutput'), hint: '[1, N, 4]' })}
-      ${field(frame, { ...output, required: true, name: 'scoreOutput', label: t('upload.scoreOutput'), hint: '[1, N, C]' })}
-      ${field(frame, { ...output, name: 'classOutput', label: t('upload.classOutput'), hint: t('upload.classOutputHint') })}
-    </div>`,
-    html`<div class="fields">
-      ${select(frame, {
-        required: true,
-        name: 'format',
-        label: t('upload.format'),
-        state,
-        options: words(['xyxy', 'cxcywh', 'yxyx']),
-      })}
-      ${select(frame, {
-        required: true,
-        name: 'units',
-        label: t('upload.units'),
-        state,
-        options: (['pixels', 'relative'] as const).map((value) => ({ value, label: t(`units.${value}`) })),
-      })}
-      ${field(frame, { name: 'minScore', label: t('upload.minScore'), type: 'number', state, value: 0.5, attributes: { min: 0, max: 1, step: 0.01 } })}
-    </div>`,
-  ]);
-}
-
-function classFields(frame: Frame, state: FormState): Html {
-  const { t } = frame;
-  return forTasks(['image-classification', 'object-detection', 'tabular-classification'], t('upload.classes'), [
-    field(frame, { name: 'labels', label: t('upload.labels'), hint: t('upload.labelsHint'), rows: 5, state }),
-    select(frame, {
-      required: true,
-      name: 'activation',
-      label: t('upload.activation'),
-      state,
-      options: (['none', 'softmax', 'sigmoid'] as const).map((value) => ({ value, label: t(`activation.${value}`) })),
-    }),
-  ]);
-}
-
-function tableFields(frame: Frame, state: FormState): Html {
-  const { t } = frame;
-  return forTasks(['tabular-classification', 'tabular-regression'], t('upload.table'), [
-    field(frame, {
-      required: true,
-      name: 'columns',
-      label: t('upload.columns'),
-      hint: t('upload.columnsHint'),
-      rows: 6,
-      state,
-    }),
-  ]);
-}
-
-function expertField(frame: Frame, state: FormState): Html {
-  const { t } = frame;
-  const isOpen = Boolean(state.values.manifest) || state.errors.manifest !== undefined;
-  const content = field(frame, {
-    name: 'manifest',
-    label: t('upload.manifest'),
-    hint: t('upload.manifestHint'),
-    rows: 8,
-    state,
-    attributes: { spellcheck: 'false' },
   });
-  const summary = html`<summary>${t('upload.expert')}</summary>`;
-  return isOpen
-    ? html`<details class="stack" open>${summary} ${content}</details>`
-    : html`<details class="stack">${summary} ${content}</details>`;
 }

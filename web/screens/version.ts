@@ -30,7 +30,7 @@ export function versionScreen(frame: Frame, view: VersionPageView): Html {
       { label: t('model.versions'), href: modelPath(head.name, '/versions') },
     ],
     state: stateChip(frame, version.state),
-    actions: versionActions(frame, version, head.current),
+    actions: versionActions(frame, version, head.current, true),
     body: html`${untilSettled(frame, [version.state])}
       ${problem !== undefined && notice({ tone: 'bad', text: said(problem) })}
       ${isNew && version.state === 'unloaded' && notice({ tone: 'info', title: t('version.new'), text: t('version.newWhat') })}
@@ -42,8 +42,16 @@ export function versionScreen(frame: Frame, view: VersionPageView): Html {
   });
 }
 
-/** Posts to `…/versions/N/load`, `/unload` and `/remove`. */
-export function versionActions(frame: Frame, { model, version, state }: VersionView, current: number | null): Html {
+/**
+ * Posts to `…/versions/N/load`, `/unload` and `/remove`.
+ * @param isAlone it is the one that the page is about: there is room for what is done less often
+ */
+export function versionActions(
+  frame: Frame,
+  { model, version, state }: VersionView,
+  current: number | null,
+  isAlone = false,
+): Html {
   const { t, viewer, csrf } = frame;
   const path = modelPath(model, `/versions/${version}`);
   const isLoaded = state !== 'unloaded' && state !== 'failed';
@@ -62,6 +70,7 @@ export function versionActions(frame: Frame, { model, version, state }: VersionV
       what: t('version.unloadWhat', { name: model, version: number }),
       action: `${path}/unload`,
     });
+  const derive = () => button({ label: t('version.derive'), icon: 'settings', href: `${path}/derive` });
   const remove = () =>
     confirmButton(frame, {
       id: `remove-${version}`,
@@ -72,7 +81,7 @@ export function versionActions(frame: Frame, { model, version, state }: VersionV
       action: `${path}/remove`,
     });
   return html`${viewer?.may('model.load') && (isLoaded ? unload() : load())}
-  ${!isLoaded && viewer?.may('model.write') && remove()}`;
+  ${isAlone && viewer?.may('model.write') && derive()} ${!isLoaded && viewer?.may('model.write') && remove()}`;
 }
 
 export function warningList({ t }: Frame, { warnings }: VersionView): Html | undefined {

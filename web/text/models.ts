@@ -113,6 +113,15 @@ export const modelTexts = {
     '{name} 的版本 {version} 将在处理完现有请求后停止并释放内存，之后可随时重新部署。',
   ],
   'version.unloaded': ['{name}:{version} is unloaded.', '{name}:{version} 已卸载。'],
+  'version.derive': ['Change its settings', '修改设置'],
+  'derive.title': ['New version from version {version}', '基于版本 {version} 新建版本'],
+  'derive.lead': [
+    'A version never changes. The new one has the same files, and what you say here.',
+    '版本内容不可更改。新版本使用相同的文件，并采用此处的设置。',
+  ],
+  'derive.do': ['Make the version', '创建版本'],
+  'derive.refused': ['The version could not be made', '无法创建版本'],
+  'derive.done': ['The version is stored. Serve it when it looks right.', '版本已存储，确认无误后即可部署。'],
   'version.remove': ['Delete', '删除'],
   'version.removeWhat': ['Version {version} of {name} is deleted for good.', '{name} 的版本 {version} 将被永久删除。'],
   'version.removed': ['{name}:{version} is deleted.', '{name}:{version} 已删除。'],
@@ -131,6 +140,7 @@ export const modelTexts = {
   'version.operators': ['Operators', '算子'],
   'origin.upload': ['Upload', '上传'],
   'origin.template': ['Template', '模板'],
+  'origin.version': ['Another version', '其他版本'],
   'origin.triton': ['Triton folder', 'Triton 模型目录'],
 
   'signature.title': ['Signature', '输入与输出'],
@@ -251,6 +261,11 @@ export const modelTexts = {
   ],
   'upload.noFiles': ['Choose a file first, and wait until it has arrived.', '请先选择文件并等待上传完成。'],
   'upload.notJson': ['This is not JSON: {reason}', '不是有效的 JSON：{reason}'],
+  'upload.proposal': ['It looks like: {task}', '看起来是：{task}'],
+  'upload.proposalWhat': [
+    'Read off the input {input} and the output {output}. Look at the fields below and change what is not right.',
+    '根据输入 {input} 和输出 {output} 推断。请核对下方各项，如有不符请修改。',
+  ],
   'upload.imported': ['One model is stored.|{count} models are stored.', '已存储 {count} 个模型。'],
 
   'templates.title': ['Templates', '模板库'],

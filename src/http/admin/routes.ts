@@ -3,6 +3,7 @@ import { aboutRoutes } from './about.ts';
 import { accountRoutes } from './account.ts';
 import { auditRoutes } from './audit.ts';
 import type { AdminContext } from './context.ts';
+import { deriveRoutes } from './derive.ts';
 import { entryRoutes } from './entry.ts';
 import { inboxRoutes } from './inbox.ts';
 import { keyRoutes } from './keys.ts';
@@ -25,6 +26,7 @@ export function adminRoutes(context: AdminContext): AdminRoute[] {
     ...machineRoutes(context),
     ...modelRoutes(context),
     ...uploadRoutes(context),
+    ...deriveRoutes(context),
     ...templateRoutes(context),
     ...tryRoutes(context),
     ...aboutRoutes(context),

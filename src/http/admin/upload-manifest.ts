@@ -139,7 +139,7 @@ function number(form: Form, field: string): number | string | undefined {
   return Number.isNaN(Number(text)) ? text : Number(text);
 }
 
-function linesOf(text = ''): string[] {
+export function linesOf(text = ''): string[] {
   return text
     .split('\n')
     .map((line) => line.trim())

@@ -4,11 +4,13 @@ import { uploadScreen } from '../../../web/screens/upload.ts';
 import type { FormState } from '../../../web/view-types.ts';
 import { AppError } from '../../error.ts';
 import { checkModelName } from '../../registry/model-name.ts';
+import { proposeTask } from '../../task/propose.ts';
 import type { VersionRecord } from '../../types.ts';
 import type { AdminContext } from './context.ts';
 import { stateOf, withError } from './entry.ts';
-import { filesOf, findFieldOf, manifestOf } from './upload-manifest.ts';
-import { type AdminRoute, retry, seeOther, type Visit } from './visit.ts';
+import { valuesOf } from './manifest-values.ts';
+import { filesOf, findFieldOf, linesOf, manifestOf } from './upload-manifest.ts';
+import { type AdminRoute, pageOf, retry, seeOther, type Visit } from './visit.ts';
 
 /** Files and labels of a model may be many. */
 const mostFormBytes = 4 * 1024 * 1024;
@@ -39,13 +41,43 @@ export function uploadRoutes({ control, keepOpen }: AdminContext): AdminRoute[] 
     } catch (error) {
       const state = withFault(frame.t, stateOf(form, [...form.keys()]), error);
       const response = retry(uploadScreen(frame, { form: state, known: known() }));
-      // The import may have used files up: the page looks which it must send again.
+      // Files may have expired meanwhile: the page looks which it must send again.
       response.headers.set('hx-trigger', 'upload-again');
       return response;
     }
   }
 
+  /** The form, filled with what the files seem to be for, unless the person said something already. */
+  async function propose(visit: Visit): Promise<Response> {
+    const { form, frame, request } = visit;
+    const state = stateOf(form, [...form.keys()]);
+    try {
+      const name = form.get('name')?.trim() || undefined;
+      keepOpen(request);
+      const files = filesOf(form.get('files'), frame.t('upload.noFiles'));
+      const [found, ...more] = await control.registry.inspectUploads({ name, files });
+      const proposal = found && more.length === 0 && proposeTask(found.inspection.signature, found.inspection.facts);
+      const isSaid = (form.get('task') ?? 'tensor') !== 'tensor' || Boolean(form.get('manifest')?.trim());
+      if (!proposal || isSaid) return verdictAlone(pageOf(uploadScreen(frame, { form: state, known: known() })));
+      const { licence, description } = state.values;
+      const typed = linesOf(state.values.labels);
+      const labels = typed.length > 0 ? typed : found.manifest.labels;
+      const values = { ...state.values, ...valuesOf({ ...proposal, labels, licence, description }) };
+      return pageOf(uploadScreen(frame, { form: { ...state, values }, known: known(), proposal }));
+    } catch (error) {
+      return verdictAlone(retry(uploadScreen(frame, { form: withFault(frame.t, state, error), known: known() })));
+    }
+  }
+
   return [
+    {
+      method: 'POST',
+      path: '/admin/upload/proposal',
+      action: 'model.write',
+      operation: 'previewImport',
+      mostFormBytes,
+      answer: propose,
+    },
     {
       method: 'GET',
       path: '/admin/upload',
@@ -68,7 +100,14 @@ export function uploadRoutes({ control, keepOpen }: AdminContext): AdminRoute[] 
   ];
 }
 
-function withFault(t: Visit['frame']['t'], state: FormState, error: unknown): FormState {
+/** What a person is filling in meanwhile stays as it is. */
+function verdictAlone(response: Response): Response {
+  response.headers.set('hx-retarget', '#verdict');
+  response.headers.set('hx-reselect', '#verdict');
+  return response;
+}
+
+export function withFault(t: Visit['frame']['t'], state: FormState, error: unknown): FormState {
   if (error instanceof SyntaxError) {
     return { ...state, errors: { manifest: t('upload.notJson', { reason: error.message }) } };
   }

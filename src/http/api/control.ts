@@ -105,6 +105,12 @@ export interface Control extends ModelControl, InstanceControl {
     options: { load: boolean },
     onProgress?: (step: string) => void,
   ): Promise<VersionRecord[]>;
+  /**
+   * Makes the next version of a model of the files of one that it has; loads it and makes it current unless `load` is false.
+   * @param change see Registry.deriveVersion
+   * @throws AppError not_found, invalid
+   */
+  deriveVersion(name: string, version: number, change: unknown, options: { load: boolean }): Promise<VersionRecord>;
   /** Removes one version. @throws AppError not_found; conflict while it is loaded */
   removeVersion(name: string, version: number): Promise<void>;
   /** Removes a model with all its versions. @throws AppError not_found; conflict while one is loaded */

@@ -7,8 +7,8 @@ import { type ApiContext, describe, parseVersion } from './context.ts';
 import type { Control } from './control.ts';
 import { answerImport, importModels, receiveBody } from './importing.ts';
 import { type VersionNoteView, viewNote } from './release-views.ts';
-import { importBody, importManyBody, pushQuery } from './schemas.ts';
-import { listKnown, type VersionView, viewModel, viewVersion } from './views.ts';
+import { deriveBody, importBody, importManyBody, previewBody, pushQuery } from './schemas.ts';
+import { listKnown, type VersionView, viewFound, viewModel, viewVersion } from './views.ts';
 
 /** Content of a request that is a file rather than JSON about uploads. */
 const rawFile = { schema: { type: 'string' as const, format: 'binary' } };
@@ -140,6 +140,52 @@ export function modelRoutes(context: ApiContext) {
           description: 'Without `name` the files must be a Triton model repository, whose folders name the models.',
           answer: { status: 201, schema: 'Versions' },
           errors: ['invalid', 'not_found', 'conflict', 'timeout'],
+        }),
+      },
+    )
+    .post(
+      '/api/v1/imports/preview',
+      async ({ request, body }) => {
+        keepOpen(request);
+        return { models: (await registry.inspectUploads(body)).map(viewFound) };
+      },
+      {
+        parse: jsonBody,
+        body: previewBody,
+        detail: describe({
+          id: 'previewImport',
+          action: 'model.write',
+          tag: 'Models',
+          summary: 'Look at uploads without storing anything',
+          description:
+            'The answer has what an import would store, and `proposal`, a manifest with a task that the inputs and ' +
+            'outputs suggest, where they suggest one. The uploads stay.',
+          answer: { schema: 'ImportPreview' },
+          errors: ['invalid', 'not_found', 'conflict', 'timeout'],
+        }),
+      },
+    )
+    .post(
+      '/api/v1/models/:name/versions/:version/derive',
+      ({ request, params, body: { manifest, load = true } }) => {
+        const from = `${params.name}:${parseVersion(params.version)}`;
+        const derive = () => control.deriveVersion(params.name, parseVersion(params.version), manifest, { load });
+        return answerImport(context, request, async () => [await derive()], { from });
+      },
+      {
+        parse: jsonBody,
+        body: deriveBody,
+        detail: describe({
+          id: 'deriveVersion',
+          action: 'model.write',
+          tag: 'Models',
+          summary: 'Add a version with the files of another one and a changed manifest',
+          description:
+            'Versions never change: what was said wrongly of one is put right in the next. Name in `manifest` what is to ' +
+            'be otherwise, within `serving` field by field; null takes a field away. With another `task` give its ' +
+            '`preprocess` and `postprocess` too.',
+          answer: { status: 201, schema: 'Versions' },
+          errors: ['invalid', 'not_found', 'unavailable', 'timeout'],
         }),
       },
     )

@@ -29,6 +29,15 @@ export const importFields = {
 
 export const importBody = t.Object(importFields, closed);
 export const importManyBody = t.Object({ name: t.Optional(t.String({ maxLength: 256 })), ...importFields }, closed);
+const { load: _, ...previewFields } = importFields;
+export const previewBody = t.Object({ name: t.Optional(t.String({ maxLength: 256 })), ...previewFields }, closed);
+export const deriveBody = t.Object(
+  {
+    manifest: t.Object({}, { additionalProperties: true, description: 'What is to be otherwise; see Manifest.' }),
+    load: t.Optional(t.Boolean({ default: true, description: 'Serve the version at once.' })),
+  },
+  closed,
+);
 export const uploadBody = t.Object(
   { bytes: t.Integer({ minimum: 0, description: 'Size of the whole file.', examples: [4956208] }) },
   closed,
@@ -136,7 +145,9 @@ export const schemas = {
       producer: text,
       parameters: count,
       weightBytes: count,
+      'generatedBytes?': { ...count, description: 'Of tensors that are made when the model is loaded.' },
       operators: { type: 'object', additionalProperties: count },
+      'outputOperators?': { type: 'object', additionalProperties: text },
     }),
     warnings: list(text),
     files: list(object({ path: text, sha256: text, bytes: count })),
@@ -156,11 +167,25 @@ export const schemas = {
       serving: { type: 'object' },
       'licence?': text,
       'description?': text,
-      origin: object({ kind: text, 'from?': text }),
+      origin: object({ kind: { enum: ['upload', 'template', 'triton', 'version'] }, 'from?': text }),
     },
     'What is known of a version besides its files. In an import every field may be left out.',
   ),
   Versions: object({ versions: list(ref('Version')) }),
+  ImportPreview: object({
+    models: list(
+      object({
+        model: text,
+        manifest: ref('Manifest'),
+        signature: object({ inputs: list(object(tensor)), outputs: list(object(tensor)) }),
+        warnings: list(text),
+        'proposal?': object(
+          { task: text, preprocess: { type: 'object' }, postprocess: { type: 'object' } },
+          'What it seems to be for: fields for a manifest.',
+        ),
+      }),
+    ),
+  }),
   Upload: object({ id: text, bytes: count, received: count, createdAt: time }),
   InstanceList: object({
     instances: list(

@@ -1,6 +1,8 @@
 // What the management API shows of models and versions: the registry's records joined with what is being served.
 import { type Actor, mayDo } from '../../access/actor.ts';
 import type { VersionState } from '../../inference/routing.ts';
+import type { FoundModel } from '../../registry/registry.ts';
+import { proposeTask } from '../../task/propose.ts';
 import type { ModelRecord, TaskName, VersionRecord } from '../../types.ts';
 import type { Control } from './control.ts';
 
@@ -17,6 +19,13 @@ export interface VersionView extends VersionRecord {
   state: VersionState | 'unloaded';
   /** Why it is not ready. */
   reason?: string;
+}
+
+/** Of uploads that were looked at, and what they seem to be for. */
+export function viewFound({ model, manifest, inspection: { signature, facts }, warnings }: FoundModel) {
+  const found = proposeTask(signature, facts);
+  const proposal = found && { task: found.task, preprocess: found.preprocess, postprocess: found.postprocess };
+  return { model, manifest, signature, warnings, ...(proposal && { proposal }) };
 }
 
 export interface ModelView extends Omit<ModelSummary, 'versions'> {

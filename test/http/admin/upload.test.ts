@@ -7,6 +7,7 @@ import { parseManifest } from '../../../src/registry/manifest.ts';
 import { addSub, bigWeights, smallCnn, softmaxLinear } from '../../support/graphs.ts';
 import { attacks, expectText } from './markup.ts';
 import { openSignedIn, type SignedIn } from './session.ts';
+import { sendFiles } from './uploading.ts';
 
 let box: SignedIn;
 beforeAll(async () => {
@@ -14,30 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => box[Symbol.asyncDispose]());
 
-/** As the page's script does. @returns what it writes into the form */
-async function send(files: Record<string, Uint8Array>): Promise<string> {
-  const { administrator: ada } = box;
-  const sent = [];
-  for (const [path, bytes] of Object.entries(files)) {
-    const json = { 'content-type': 'application/json' };
-    const made = await ada.fetch('/api/v1/uploads', {
-      method: 'POST',
-      headers: json,
-      body: JSON.stringify({ bytes: bytes.length }),
-    });
-    const { id } = (await made.json()) as { id: string };
-    const headers = { 'upload-offset': '0', 'content-type': 'application/octet-stream' };
-    const { status } = await ada.fetch(`/api/v1/uploads/${id}`, {
-      method: 'PATCH',
-      headers,
-      body: bytes as Uint8Array<ArrayBuffer>,
-    });
-    expect(status).toBe(200);
-    sent.push({ uploadId: id, path });
-  }
-  return JSON.stringify(sent);
-}
-
+const send = (files: Record<string, Uint8Array>) => sendFiles(box, files);
 const post = (fields: Record<string, string>, headers?: Record<string, string>) =>
   box.administrator.post('/admin/upload', { task: 'tensor', ...fields }, headers);
 
@@ -248,6 +226,62 @@ describe('what the form says becomes a manifest', () => {
       status: 200,
       body: { predictions: [{ classes: [{ label: 'yes' }, { label: 'no' }] }] },
     });
+  });
+});
+
+describe('what it is for', () => {
+  const propose = (fields: Record<string, string>) =>
+    box.administrator.post('/admin/upload/proposal', { task: 'tensor', ...fields });
+
+  test('is proposed from what the model takes and gives, and can be changed before it is imported', async () => {
+    const files = await send({ 'digits.onnx': smallCnn() });
+    const shown = await propose({ name: 'proposed', files, licence: 'MIT', labels: 'a\nb' });
+    expect(shown.status).toBe(200);
+    expect(shown.text).toContain('It looks like: Image classification');
+    expect(shown.text).toContain('image [');
+    for (const pattern of [
+      /value="image-classification"[^>]*checked|checked[^>]*value="image-classification"/,
+      /name="width"[^>]*value="28"|value="28"[^>]*name="width"/,
+      /value="MIT"/,
+      /<option value="GRAY"\s+selected/,
+      /<option value="softmax"\s+selected/,
+    ]) {
+      expect(shown.text).toMatch(pattern);
+    }
+    expect((await box.ask('GET', '/api/v1/models/proposed')).status).toBe(404);
+    // The files are still there: first with labels that do not fit, then without.
+    const fields = {
+      task: 'image-classification',
+      width: '28',
+      height: '28',
+      fit: 'stretch',
+      layout: 'NCHW',
+      colour: 'GRAY',
+    };
+    const more = { ...fields, values: 'unit', activation: 'softmax' };
+    expect((await post({ name: 'proposed', files, ...more, labels: 'a' })).text).toContain('labels has 1 entries');
+    expect((await post({ name: 'proposed', files, ...more })).status).toBe(303);
+  });
+
+  test('is not proposed over what was said, nor where nothing fits', async () => {
+    const files = await send({ 'm.onnx': smallCnn() });
+    const sums = await send({ 'm.onnx': addSub() });
+    const asked: Record<string, string>[] = [
+      { files, task: 'tabular-regression' },
+      { files, manifest: '{}' },
+      { name: 'sums', files: sums },
+    ];
+    for (const fields of asked) {
+      const { status, text, headers } = await propose({ name: 'm', ...fields });
+      expect([status, headers.get('hx-retarget'), headers.get('hx-reselect')]).toEqual([200, '#verdict', '#verdict']);
+      expect(text).not.toContain('It looks like');
+    }
+  });
+
+  test('is not proposed of what is no model, which is said at once', async () => {
+    const shown = await propose({ name: 'm', files: await send({ 'm.onnx': new Uint8Array(100) }) });
+    expect([shown.status, shown.text.includes('It could not be taken in')]).toEqual([422, true]);
+    expect((await box.as('viewer').post('/admin/upload/proposal', { files: '[]' })).status).toBe(403);
   });
 });
 

@@ -32,6 +32,19 @@ test('of one that is not there neither', async () => {
   expect((await appliance.ask('GET', '/api/v1/instances/999/log')).status).toBe(404);
 });
 
+test('a version is derived of another, and uploads are looked at, without a page', async () => {
+  const path = '/api/v1/models/m/versions/1/derive';
+  const made = await appliance.ask<{ versions: object[] }>('POST', path, { manifest: { licence: 'MIT' }, load: false });
+  expect(made.status).toBe(201);
+  expect(made.body.versions).toMatchObject([
+    { version: 2, state: 'unloaded', manifest: { licence: 'MIT', origin: { kind: 'version', from: 'm:1' } } },
+  ]);
+  expect((await appliance.ask('POST', path, { manifest: { licence: '<' } })).status).toBe(400);
+  expect((await appliance.ask('POST', path, { manifest: 'x' })).status).toBe(400);
+  expect((await appliance.ask('POST', '/api/v1/models/m/versions/9/derive', { manifest: {} })).status).toBe(404);
+  expect((await appliance.ask('POST', '/api/v1/imports/preview', { files: [] })).status).toBe(400);
+});
+
 test('what an import came to is told when it is over, as a command sees it too', async () => {
   const headers = { 'content-type': 'application/octet-stream', accept: 'application/x-ndjson' };
   await appliance.ask('POST', '/api/v1/models/n/versions?filename=n.onnx', addScalar(1), headers);
