@@ -18,7 +18,7 @@ const looks = [
 ];
 
 /** Shown before anybody is signed in. */
-const entry = ['setup', 'setup-spent', 'sign-in', 'password'];
+const entry = ['setup', 'setup-link', 'setup-spent', 'sign-in', 'password'];
 const samples = { gallery, ...sampleScreens('wang.fang') };
 
 function serveSamples() {

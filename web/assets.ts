@@ -28,22 +28,22 @@ const style = 'text/css; charset=utf-8';
 /** By the name in `/assets/NAME?v=HASH`. */
 export const assets: ReadonlyMap<string, Asset> = new Map(
   Object.entries({
-    'admin.css': asset([uplotStyle, adminStyle, modelStyle, notifyStyle].map(withoutIndentation).join('\n'), style),
-    'docs.css': asset(docsStyle, style),
+    'admin.css': asset([uplotStyle, ...[adminStyle, modelStyle, notifyStyle].map(lean)].join('\n'), style),
+    'docs.css': asset(lean(docsStyle), style),
     'htmx.js': asset(htmxScript, script),
     'uplot.js': asset(uplotScript, script),
-    'admin.js': asset(adminScript, script),
-    'chart.js': asset(chartScript, script),
-    'upload.js': asset(uploadScript, script),
-    'picture.js': asset(pictureScript, script),
-    'try-it.js': asset(tryScript, script),
+    'admin.js': asset(lean(adminScript), script),
+    'chart.js': asset(lean(chartScript), script),
+    'upload.js': asset(lean(uploadScript), script),
+    'picture.js': asset(lean(pictureScript), script),
+    'try-it.js': asset(lean(tryScript), script),
     'mark.svg': asset(markSvg, 'image/svg+xml'),
   }),
 );
 
-/** Comments and the indentation are for who reads the source. */
-function withoutIndentation(css: string): string {
-  return css.replaceAll(/\/\*[^]*?\*\//g, '').replaceAll(/\n\s+/g, '\n');
+/** Without lines of comment and indentation: they are for who works on it. Templates of several lines have none that matter. */
+function lean(text: string): string {
+  return text.replaceAll(/^[ \t]*(?:\/\/.*|\/\*[^]*?\*\/[ \t]*)\n/gm, '').replaceAll(/^[ \t]+/gm, '');
 }
 
 function asset(body: string, type: string): Asset {

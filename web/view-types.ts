@@ -57,6 +57,7 @@ export interface ErrorView {
 }
 
 export interface SetupView {
+  /** Empty where somebody came without the link. */
   token: string;
   form: FormState;
   /** The token is not or no longer valid: the form is not shown. */

@@ -29,6 +29,7 @@ export function sampleScreens(text: string): Record<string, (frame: Frame) => Ht
     ...machineScreens(text),
     ...notifyScreens(text),
     setup: (frame) => setupScreen(frame, { token: text, form: wrong }),
+    'setup-link': (frame) => setupScreen(frame, { token: '', form: blank, spent: true }),
     'setup-spent': (frame) => setupScreen(frame, { token: text, form: blank, spent: true }),
     'sign-in': (frame) =>
       signInScreen(frame, {

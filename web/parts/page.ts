@@ -90,9 +90,7 @@ function shell(frame: Frame, title: string, body: Html): Html {
         <link rel="icon" href="${assetUrl('mark.svg')}" type="image/svg+xml" />
         <link rel="stylesheet" href="${assetUrl('admin.css')}" />
         <script src="${assetUrl('htmx.js')}" defer></script>
-        ${['admin.js', 'chart.js', 'upload.js', 'picture.js'].map(
-          (name) => html`<script type="module" src="${assetUrl(name)}"></script>`,
-        )}
+        ${scriptsFor(body).map((name) => html`<script type="module" src="${assetUrl(name)}"></script>`)}
       </head>
       <body>
         <a class="skip" href="#main">${t('page.skip')}</a>
@@ -101,6 +99,13 @@ function shell(frame: Frame, title: string, body: Html): Html {
         ${jsonScript('client-text', clientText(frame))}
       </body>
     </html>`;
+}
+
+/** Elements of a part that only few pages have come with the page, not later. */
+function scriptsFor({ text }: Html): string[] {
+  const rare = { 'upload.js': '<am-upload', 'picture.js': '<am-picture' } as const;
+  const needed = Object.entries(rare).filter(([, element]) => text.includes(element));
+  return ['admin.js', 'chart.js', ...needed.map(([name]) => name)];
 }
 
 /** Nothing that needs eval, no style of its own; a failed request leaves the page as it is and shows a toast. */

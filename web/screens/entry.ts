@@ -6,6 +6,7 @@ import { field, form } from '../parts/form.ts';
 import { emptyState, notice } from '../parts/notice.ts';
 import { narrowPage, page } from '../parts/page.ts';
 import { card } from '../parts/tabs.ts';
+import { codeBlock } from '../parts/text-block.ts';
 import type { ErrorView, FormState, Frame, PasswordView, SetupView, SignInView } from '../view-types.ts';
 
 /** Posts token, name, password and again to `/setup`. */
@@ -13,8 +14,9 @@ export function setupScreen(frame: Frame, { token, form: state, spent }: SetupVi
   const { t } = frame;
   if (spent) {
     return narrowPage(frame, {
-      title: t('setup.spent.title'),
-      body: html`<p class="lead">${t('setup.spent.what')}</p>`,
+      title: t(token === '' ? 'setup.link.title' : 'setup.spent.title'),
+      body: html`<p class="lead">${t(token === '' ? 'setup.link.what' : 'setup.spent.what')}</p>
+        ${codeBlock(t, { text: 'aimass setup-link' })}`,
     });
   }
   return narrowPage(frame, {

@@ -14,7 +14,6 @@ import { decisionTimeline } from './decisions.ts';
 import { said } from './devices.ts';
 
 const mebibyte = 1024 ** 2;
-const minute = 60_000;
 const providers: [NonNullable<PlacementSettings['provider']>, string][] = [
   ['tensorrt', 'TensorRT'],
   ['cuda', 'CUDA'],
@@ -23,7 +22,7 @@ const providers: [NonNullable<PlacementSettings['provider']>, string][] = [
 ];
 /**
  * Posts minInstances, maxInstances, device.ID, deviceClass, provider, strategy, onePerDevice, priority, pinned, minFreeMib,
- * keepAliveMinutes and basis to `/admin/placement/NAME`, and for a preview to `/admin/placement/NAME/preview`.
+ * keepAlive, keepAliveUnit and basis to `/admin/placement/NAME`, and for a preview to `/admin/placement/NAME/preview`.
  */
 export function placementScreen(frame: Frame, view: PlacementView): Html {
   const { t, viewer } = frame;
@@ -143,6 +142,7 @@ function roomFields(frame: Frame, { settings, form: state }: PlacementView): Htm
   const { t } = frame;
   const { priority, pinned, minFreeBytes, keepAliveMs } = settings;
   const shared = { state, attributes: numeric };
+  const unit = keepAliveMs === undefined ? 'minutes' : unitOf(keepAliveMs);
   return html`${field(frame, {
       ...shared,
       name: 'priority',
@@ -170,13 +170,29 @@ function roomFields(frame: Frame, { settings, form: state }: PlacementView): Htm
       })}
       ${field(frame, {
         ...shared,
-        name: 'keepAliveMinutes',
+        name: 'keepAlive',
         label: t('placement.keepAlive'),
         hint: t('placement.keepAliveHint'),
-        value: keepAliveMs === undefined ? '' : keepAliveMs / minute,
-        unit: t('placement.minutes'),
+        value: keepAliveMs === undefined ? '' : keepAliveMs / timeUnits[unit],
+      })}
+      ${select(frame, {
+        name: 'keepAliveUnit',
+        label: t('placement.timeUnit'),
+        state,
+        required: true,
+        value: unit,
+        options: (Object.keys(timeUnits) as TimeUnit[]).map((value) => ({ value, label: t(`placement.${value}`) })),
       })}
     </div>`;
+}
+
+export const timeUnits = { seconds: 1000, minutes: 60_000, hours: 3_600_000, days: 86_400_000 } as const;
+export type TimeUnit = keyof typeof timeUnits;
+
+/** The largest in which the time is a whole number. */
+function unitOf(ms: number): TimeUnit {
+  const units = Object.entries(timeUnits) as [TimeUnit, number][];
+  return units.findLast(([, size]) => ms % size === 0)?.[0] ?? 'seconds';
 }
 
 function settingsList(t: Text, settings: PlacementSettings, devices: PlacementView['devices']): Html {

@@ -8,10 +8,15 @@ export const accessTexts = {
     '创建首个管理员账户。初始化链接仅可使用一次。',
   ],
   'setup.do': ['Create administrator', '创建管理员'],
+  'setup.link.title': ['Open the set-up link', '请打开初始化链接'],
+  'setup.link.what': [
+    'Nobody has set up this server yet. Whoever does needs the one-time link that it showed when it started: it stands in its terminal and journal, and this command on the server makes another.',
+    '该服务器尚未初始化。初始化需要服务器启动时显示的一次性链接，可在其终端或日志中找到，也可在服务器上运行以下命令生成。',
+  ],
   'setup.spent.title': ['This set-up link is no longer valid', '初始化链接已失效'],
   'setup.spent.what': [
-    'It was used already, or the server was started again since. The newest link stands in the server’s journal.',
-    '该链接已被使用，或服务器此后已重新启动。最新的链接可在服务器日志中找到。',
+    'It was used already, or the server was started again since. The newest link stands in the server’s journal; this command on the server makes another.',
+    '该链接已被使用，或服务器此后已重新启动。最新的链接可在服务器日志中找到，也可在服务器上运行以下命令生成新链接。',
   ],
 
   'signIn.title': ['Sign in', '登录'],

@@ -1,11 +1,11 @@
 // The form with a model's placement settings: what was sent, checked field by field in the reader's language, as the
 // change that placement takes.
+import { type TimeUnit, timeUnits } from '../../../web/screens/placement.ts';
 import type { Text } from '../../../web/text/text.ts';
 import type { FormState } from '../../../web/view-types.ts';
 import { placementProviders, placementRanges, placementStrategies } from '../../device/placement-settings.ts';
 
 const mebibyte = 1024 ** 2;
-const minuteMs = 60_000;
 const devicePrefix = 'device.';
 
 /** @returns no patch where a field is wrong */
@@ -33,6 +33,7 @@ export function readPlacementForm(
     return least;
   }
 
+  const unit = (Object.keys(timeUnits) as TimeUnit[]).find((each) => each === text('keepAliveUnit')) ?? 'minutes';
   const deviceIds = [...form.keys()].filter((name) => name.startsWith(devicePrefix));
   const patch = {
     minInstances: whole('minInstances'),
@@ -45,8 +46,7 @@ export function readPlacementForm(
     priority: whole('priority'),
     pinned: form.get('pinned') === 'on',
     minFreeBytes: scaled('minFreeMib', mebibyte, placementRanges.minFreeBytes),
-    keepAliveMs:
-      text('keepAliveMinutes') === '' ? null : scaled('keepAliveMinutes', minuteMs, placementRanges.keepAliveMs),
+    keepAliveMs: text('keepAlive') === '' ? null : scaled('keepAlive', timeUnits[unit], placementRanges.keepAliveMs),
   };
   const { errors } = state;
   if (!errors.minInstances && !errors.maxInstances && patch.minInstances > patch.maxInstances) {

@@ -24,7 +24,15 @@ const basisIn = ({ text }: Shown) => /name="basis" value="([^"]*)"/.exec(text)![
 /** The form as it is shown at first, with some changes. */
 async function filled(changes: Record<string, string> = {}): Promise<Record<string, string>> {
   const usual = { minInstances: '0', maxInstances: '1', strategy: 'spread', priority: '50', minFreeMib: '0' };
-  return { ...usual, deviceClass: '', provider: '', keepAliveMinutes: '', basis: basisIn(await show()), ...changes };
+  return {
+    ...usual,
+    deviceClass: '',
+    provider: '',
+    keepAlive: '',
+    keepAliveUnit: 'minutes',
+    basis: basisIn(await show()),
+    ...changes,
+  };
 }
 
 test.each([...userRoles])('%s sees the settings, those who may change them a form', async (role) => {
@@ -54,7 +62,7 @@ test('the form sets what it says, and shows it again', async () => {
     pinned: 'on',
     priority: '70',
     minFreeMib: '1.5',
-    keepAliveMinutes: '2.5',
+    keepAlive: '2.5',
   };
   const done = await box.as('owner').post(path, await filled(changes));
   expect([done.status, done.location]).toEqual([303, path]);
@@ -72,7 +80,7 @@ test('the form sets what it says, and shows it again', async () => {
   };
   expect(await settings()).toEqual(after);
   const { text } = await show();
-  for (const words of ['value="1.5"', 'value="2.5"', '>1–3<', '>Pack<', '>70<']) expect(text).toContain(words);
+  for (const words of ['value="1.5"', 'value="150"', '>1–3<', '>Pack<', '>70<']) expect(text).toContain(words);
   expect(text).toMatch(/<input[^>]* checked[^>]*name="device.cpu"/);
   const back = await box.administrator.post(path, await filled());
   expect(back.status).toBe(303);
@@ -86,7 +94,8 @@ test.each([
   ['maxInstances', { maxInstances: '' }, 'A whole number from 1 to 256.'],
   ['priority', { priority: '1e1' }, 'A whole number from 0 to 100.'],
   ['minFreeMib', { minFreeMib: 'much' }, 'A number from 0 to '],
-  ['keepAliveMinutes', { keepAliveMinutes: '-5' }, 'A number from 1 to 525,600.'],
+  ['keepAlive', { keepAlive: '-5' }, 'A number from 1 to 525,600.'],
+  ['keepAlive', { keepAlive: '900', keepAliveUnit: 'days' }, 'A number from 1 to 365.'],
 ] as [string, Record<string, string>, string][])('says at %s what is wrong with %o', async (name, changes, words) => {
   for (const target of [path, `${path}/preview`]) {
     const { status, text } = await box.administrator.post(target, await filled({ ...changes, pinned: 'on' }));
