@@ -1,7 +1,8 @@
 // Who is asking, and whether that one may do something. Pure: it knows nothing of cookies, headers or the database.
 import { AppError } from '../error.ts';
+import { actionWords } from './action-words.ts';
 import type { KeyScope } from './key-scope.ts';
-import { type Action, roleMay, type UserRole } from './roles.ts';
+import { type Action, keyActions, roleMay, type UserRole, userRoles } from './roles.ts';
 
 export interface UserActor {
   kind: 'user';
@@ -66,23 +67,32 @@ export function requireAction(actor: Actor, action: Action, model?: string): voi
     );
   }
   const about = model === undefined ? '' : ` on '${model.slice(0, 128)}'`;
-  throw new AppError('forbidden', `${describe(actor)} may not do this (${action}${about}).`, hints[actor.kind]);
+  throw new AppError(
+    'forbidden',
+    `${subjectOf(actor)} may not ${actionWords[action]}${about}.`,
+    hintFor(actor, action),
+  );
 }
 
-const hints = {
-  user: 'Ask an administrator for a role that may.',
-  key: 'Use a key whose scope has it, and whose owner may do it too.',
-  guest: 'Use an API key: only inference is open here without one.',
-  system: undefined,
-};
-
-function describe(actor: Exclude<Actor, { kind: 'nobody' }>): string {
+function subjectOf(actor: Exclude<Actor, { kind: 'nobody' }>): string {
   switch (actor.kind) {
-    case 'user':
-      return `The role ${actor.role}`;
     case 'key':
       return `The API key '${actor.name}'`;
+    case 'guest':
+      return 'Without a key one';
     default:
-      return 'A caller without a key';
+      return 'You';
   }
+}
+
+function hintFor({ kind }: Actor, action: Action): string | undefined {
+  if (kind === 'guest') return 'Use an API key: only inference is open here without one.';
+  if (kind === 'key') {
+    const rights = keyActions.filter((right) => roleMay(`key:${right}`, action));
+    return rights.length > 0
+      ? `It needs the right ${rights.join(' or ')}, for this model, and an owner who may do it too.`
+      : 'No key can: a user has to sign in.';
+  }
+  const roles = userRoles.filter((role) => roleMay(role, action));
+  return `These roles may: ${roles.join(', ')}. Ask an administrator for one.`;
 }

@@ -128,12 +128,16 @@ test('a refusal tells nobody to sign in, and somebody that it is not theirs', as
   expect(await codeOf(() => requireAction({ kind: 'nobody' }, 'model.read'))).toBe('unauthenticated');
   const error = await errorOf(() => requireAction(user('viewer'), 'model.load', 'digits'));
   expect(error.code).toBe('forbidden');
-  expect(error.message).toContain('viewer');
-  expect(error.message).toContain('digits');
+  expect(error.message).toBe("You may not load or unload models on 'digits'.");
+  expect(error.hint).toBe('These roles may: administrator, owner. Ask an administrator for one.');
   const limited = key({ models: ['a'], actions: ['read'] });
   expect(() => requireAction(limited, 'model.read', 'a')).not.toThrow();
   expect(await codeOf(() => requireAction(limited, 'model.read'))).toBe('forbidden');
   expect(await codeOf(() => requireAction(limited, 'device.read'))).toBe('forbidden');
+  expect((await errorOf(() => requireAction(limited, 'model.predict', 'a'))).hint).toContain(
+    'It needs the right predict',
+  );
+  expect((await errorOf(() => requireAction(limited, 'user.manage'))).hint).toContain('No key can');
 });
 
 test('the highest role of all groups counts', () => {

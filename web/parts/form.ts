@@ -24,7 +24,10 @@ export interface FormProps {
 export function form({ t, csrf }: Frame, props: FormProps): Html {
   const { action, state, submit, kind = 'primary', cancel, fields, hidden = {}, attributes: more = {} } = props;
   const faults = Object.keys(state?.errors ?? {}).filter((name) => name !== '').length;
-  const general = state?.errors[''] ?? (faults > 0 ? t('field.faults', { count: faults }) : undefined);
+  const fault = state?.errors[''];
+  const general =
+    (fault === undefined ? undefined : t.said(fault)) ??
+    (faults > 0 ? t('field.faults', { count: faults }) : undefined);
   return html`<form class="form" method="post" action="${action}" ${attributes(more)}>
     ${hiddenFields({ csrf, ...hidden })} ${general && notice({ tone: 'bad', text: general })} ${fields}
     <div class="form-foot">
@@ -153,7 +156,7 @@ export function checkbox(props: CheckboxProps): Html {
 function labelled({ t }: Frame, { name, label, hint, state, required }: Labelled, input: Html): Html {
   return html`<div class="field">
     <label for="${idOf(name)}">${label}${!required && html` <i>${t('field.optional')}</i>`}</label>
-    ${input} ${hint && html`<p class="hint" id="${idOf(name)}-hint">${hint}</p>`} ${fault(name, state)}
+    ${input} ${hint && html`<p class="hint" id="${idOf(name)}-hint">${hint}</p>`} ${fault(name, state, t)}
   </div>`;
 }
 
@@ -163,10 +166,10 @@ function described({ name, hint, state }: Labelled): Record<string, AttributeVal
   return { 'aria-invalid': isWrong && 'true', 'aria-describedby': ids || undefined };
 }
 
-function fault(name: string, state: FormState | undefined): Html | undefined {
+function fault(name: string, state: FormState | undefined, t?: Frame['t']): Html | undefined {
   const message = state?.errors[name];
   if (message === undefined) return undefined;
-  return html`<p class="fault" id="${idOf(name)}-fault">${icon('bad')}${message}</p>`;
+  return html`<p class="fault" id="${idOf(name)}-fault">${icon('bad')}${t ? t.said(message) : message}</p>`;
 }
 
 /** An empty box is not sent, so what was sent can only be told apart from a form that was never filled in as a whole. */

@@ -41,7 +41,7 @@ export function decisionTimeline(frame: Frame, decisions: DecisionRow[]): Html {
       tone: kindTones[kind],
       title: html`<b>${t(`decision.kind.${kind}`)}</b> ${model !== undefined && nameOf(model, version)}
         ${device !== undefined && html`<span class="quiet">${device}</span>`}`,
-      text: said(reason),
+      text: said(t, reason),
     })),
   );
 }
@@ -96,7 +96,7 @@ export function decisionsScreen(frame: Frame, { rows, filter, before, isFirstPag
             cell: ({ model, version }) => model !== undefined && nameOf(model, version),
           },
           { label: t('decision.device'), cell: ({ device }) => device },
-          { label: t('decision.reason'), cell: ({ reason }) => said(reason) },
+          { label: t('decision.reason'), cell: ({ reason }) => said(t, reason) },
         ],
       }),
       html`${logPages(t, {

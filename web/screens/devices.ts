@@ -24,9 +24,9 @@ export function devicesScreen(frame: Frame, { devices, problem, faults, models, 
     lead: t('devices.lead'),
     live: '/admin/live?topics=devices',
     body: [
-      html`${problem !== undefined && notice({ tone: 'info', title: t('devices.unseen'), text: said(problem) })}`,
+      html`${problem !== undefined && notice({ tone: 'info', title: t('devices.unseen'), text: said(t, problem) })}`,
       ...faults.map((fault) =>
-        notice({ tone: 'bad', title: t('devices.fault'), text: html`${said(fault)} ${t('devices.restart')}` }),
+        notice({ tone: 'bad', title: t('devices.fault'), text: html`${said(t, fault)} ${t('devices.restart')}` }),
       ),
       ...devices.map((device) => deviceCard(frame, device)),
       previewCard(frame, devices, models, preview),
@@ -35,9 +35,9 @@ export function devicesScreen(frame: Frame, { devices, problem, faults, models, 
   });
 }
 
-/** What the server says for itself is English in every language. */
-export function said(text: string): Html {
-  return html`<span lang="en">${text}</span>`;
+/** What the server says for itself: English where there are no other words for it. */
+export function said(t: Text, text: string): Html {
+  return t.isSaid(text) ? html`${t.said(text)}` : html`<span lang="en">${text}</span>`;
 }
 
 function deviceCard(frame: Frame, view: DeviceView): Html {
@@ -58,14 +58,14 @@ function deviceCard(frame: Frame, view: DeviceView): Html {
 
 export function deviceState({ t }: Frame, { device: { kind, state, reason, reading } }: DeviceView): Html {
   const isLost = state === 'lost';
-  return html`${!isLost && reason !== undefined && html`<small class="quiet">${said(reason)}</small>`}
+  return html`${!isLost && reason !== undefined && html`<small class="quiet">${said(t, reason)}</small>`}
   ${chip({ tone: 'idle', label: kindNames[kind] })}
   ${!isLost && reading.throttle.length > 0 && chip({ tone: 'warn', label: t('device.throttled') })}
   ${chip({ tone: isLost ? 'bad' : 'good', label: t(`device.state.${state}`) })}`;
 }
 
 export function deviceMemory({ t }: Frame, { label, device, memory }: DeviceView): Html {
-  if (device.state === 'lost') return notice({ tone: 'bad', text: said(device.reason ?? t('device.state.lost')) });
+  if (device.state === 'lost') return notice({ tone: 'bad', text: said(t, device.reason ?? t('device.state.lost')) });
   if (!memory) return html`<p class="quiet">${t('device.memoryUnread')}</p>`;
   const { capacityBytes, held, programs, othersBytes, reserveBytes, freeBytes } = memory;
   const segment = (kind: Segment['kind'], name: string, bytes: number, href?: string): Segment => ({
@@ -119,7 +119,7 @@ export function deviceLoad({ t }: Frame, { device: { state, reading } }: DeviceV
           memoryClockMhz !== undefined &&
           t('device.clocksOf', { core: smClockMhz, memory: memoryClockMhz }),
       ],
-      [t('device.throttle'), throttle.length > 0 && said(throttle.join(', '))],
+      [t('device.throttle'), throttle.length > 0 && said(t, throttle.join(', '))],
       [
         t('device.ecc'),
         eccErrors !== undefined &&
@@ -218,12 +218,12 @@ export function findingsPart({ t }: Frame, findings: Finding[]): Html {
   return html`<div class="stack">
     ${troubles.length === 0 && notice({ tone: 'good', text: t('findings.well') })}
     ${troubles.map(({ level, what, fix = '' }) =>
-      notice({ tone: levelTones[level], text: html`${said(what)} <b>${said(fix)}</b>` }),
+      notice({ tone: levelTones[level], text: html`${said(t, what)} <b>${said(t, fix)}</b>` }),
     )}
     <details class="change">
       <summary>${t('findings.ok', { count: well.length })}</summary>
       <ul>
-        ${well.map(({ what }) => html`<li class="quiet">${said(what)}</li>`)}
+        ${well.map(({ what }) => html`<li class="quiet">${said(t, what)}</li>`)}
       </ul>
     </details>
   </div>`;

@@ -131,7 +131,8 @@ const isKnown = (code: string): code is keyof typeof known => Object.hasOwn(know
 export function errorScreen(frame: Frame, { code, message, hint, requestId }: ErrorView): Html {
   const { t, viewer } = frame;
   const title = t(`error.${isKnown(code) ? code : 'internal'}`);
-  const text = html`${message}${hint && html`<br />${hint}`}`;
+  const [what, next] = [t.said(message), hint && t.said(hint)];
+  const text = html`${what}${next && html`<br />${next}`}`;
   const number = requestId !== undefined && html`<p class="hint">${t('error.request', { id: requestId })}</p>`;
   if (!viewer) {
     return narrowPage(frame, {
@@ -144,8 +145,8 @@ export function errorScreen(frame: Frame, { code, message, hint, requestId }: Er
     title,
     body: html`${emptyState({
       icon: 'warn',
-      title: message,
-      text: hint,
+      title: what,
+      text: next,
       action: button({ label: t('error.home'), href: '/admin' }),
     })}
     ${number}`,

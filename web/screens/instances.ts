@@ -88,7 +88,7 @@ export function instanceCells({ t, nowMs }: Frame, row: InstanceRow) {
   const running = pid === undefined ? undefined : t('instance.pidOf', { pid: String(pid) });
   return {
     state: html`${chip({ tone: stateTones[state], label: t(`instance.state.${state}`), busy: busy.has(state) })}
-    ${reason !== '' && html`<small class="quiet">${said(reason)}</small>`}`,
+    ${reason !== '' && html`<small class="quiet">${said(t, reason)}</small>`}`,
     held: html`<span class="one-line" title="${certainty}">
       <span aria-hidden="true">${measured ? `${bytes} ✓` : `≈ ${bytes}`}</span><span class="unseen">${certainty}</span>
     </span>`,

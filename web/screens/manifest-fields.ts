@@ -44,7 +44,11 @@ function aboutFields(frame: Frame, state: FormState): Html {
 export function faultNotice({ t }: Frame, { errors }: FormState, title: string): Html | undefined {
   const count = Object.keys(errors).length;
   if (count === 0) return undefined;
-  return notice({ tone: 'bad', title, text: errors[''] ?? t('field.faults', { count }) });
+  return notice({
+    tone: 'bad',
+    title,
+    text: errors[''] === undefined ? t('field.faults', { count }) : t.said(errors['']),
+  });
 }
 
 /** A part of the form that belongs to certain tasks; it is shown while one of them is chosen. */

@@ -75,13 +75,13 @@ export function modelScreen(frame: Frame, view: ModelView): Html {
     ${versionActions(frame, shown, head.current)}`,
     live: traffic && '/admin/live?topics=traffic,instances',
     body: html`${untilSettled(frame, [head.state, shown.state])}
-      ${shown.reason && notice({ tone: shown.state === 'failed' ? 'bad' : 'info', text: said(shown.reason) })}
+      ${shown.reason && notice({ tone: shown.state === 'failed' ? 'bad' : 'info', text: said(t, shown.reason) })}
       ${
         trouble &&
         notice({
           tone: 'bad',
           title: t('model.trouble'),
-          text: html`${said(trouble.text)} ${moment(frame, trouble.atMs)}`,
+          text: html`${said(t, trouble.text)} ${moment(frame, trouble.atMs)}`,
         })
       }
       ${warningList(frame, shown)} ${traffic && trafficPart(frame, head.name, traffic)}
@@ -244,7 +244,7 @@ export function versionsScreen(frame: Frame, { head, versions }: VersionsView): 
               chip({
                 tone: 'warn',
                 label: t('version.warnings', { count: warnings.length }),
-                title: warnings.join('\n'),
+                title: warnings.map((warning) => t.said(warning)).join('\n'),
               }),
           },
           {

@@ -76,12 +76,12 @@ function wordsOf({ t }: Frame, item: Attention): { title?: string; text: string 
         kind === 'failed'
           ? link(t('attention.toModel'), `/admin/models/${name}`)
           : link(t('attention.toPlacement'), `/admin/placement/${name}`);
-      return { title: t(`attention.${kind}`, { model, version: String(version) }), text: said(reason), action };
+      return { title: t(`attention.${kind}`, { model, version: String(version) }), text: said(t, reason), action };
     }
     case 'trouble':
-      return { text: html`${said(item.what)} <b>${said(item.fix)}</b>` };
+      return { text: html`${said(t, item.what)} <b>${said(t, item.fix)}</b>` };
     case 'lost':
-      return { title: t('attention.lost', { device: item.label }), text: said(item.reason), action: toDevices };
+      return { title: t('attention.lost', { device: item.label }), text: said(t, item.reason), action: toDevices };
     case 'full': {
       const text = t('attention.fullWhat', { share: t.percent(item.share) });
       return { title: t('attention.full', { device: item.label }), text, action: toDevices };

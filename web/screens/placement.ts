@@ -224,19 +224,19 @@ function settingsList(t: Text, settings: PlacementSettings, devices: PlacementVi
 export function outcomePart(frame: Frame, outcome: Outcome): Html {
   const { t } = frame;
   if ('problem' in outcome) {
-    return notice({ tone: 'bad', title: t('preview.problem'), text: said(outcome.problem) });
+    return notice({ tone: 'bad', title: t('preview.problem'), text: said(t, outcome.problem) });
   }
   const { model, version, placements, evictions, refusals, passedOver, instances } = outcome;
   const isQuiet = placements.length + evictions.length + refusals.length === 0;
   return html`${placements.map((placement) => placedNotice(t, model, version, placement))}
   ${evictions.map(({ version: other, device, reason }) =>
-    notice({ tone: 'warn', title: t('preview.evicted', { version: other, device }), text: said(reason) }),
+    notice({ tone: 'warn', title: t('preview.evicted', { version: other, device }), text: said(t, reason) }),
   )}
   ${refusals.map(({ missing, reason, hint }) =>
     notice({
       tone: 'bad',
       title: t('preview.refused', { count: missing }),
-      text: html`${said(reason)} <b>${said(hint)}</b>`,
+      text: html`${said(t, reason)} <b>${said(t, hint)}</b>`,
     }),
   )}
   ${
@@ -251,7 +251,7 @@ export function outcomePart(frame: Frame, outcome: Outcome): Html {
     html`<details class="change">
       <summary>${t('preview.passedOver')}</summary>
       <ul>
-        ${passedOver.map(({ provider, reason }) => html`<li><b>${provider}</b> ${said(reason)}</li>`)}
+        ${passedOver.map(({ provider, reason }) => html`<li><b>${provider}</b> ${said(t, reason)}</li>`)}
       </ul>
     </details>`
   }`;
@@ -269,6 +269,6 @@ function placedNotice(
   return notice({
     tone: 'good',
     title: t('preview.placed', { model, version: String(version), device }),
-    text: html`${how} ${said(reason)}`,
+    text: html`${how} ${said(t, reason)}`,
   });
 }

@@ -24,12 +24,13 @@ export function settingsScreen(frame: Frame, { settings, search }: SettingsView)
           {
             label: t('settings.name'),
             role: 'main',
-            cell: ({ name, help }) => html`<code>${name}</code><small>${help}</small>`,
+            cell: ({ name, help }) => html`<code>${name}</code><small>${t.said(help)}</small>`,
           },
           { label: t('settings.value'), cell: ({ value }) => html`<code>${value || t('value.none')}</code>` },
           {
             label: t('settings.default'),
-            cell: ({ defaultValue }) => html`<code class="quiet">${defaultValue || t('value.none')}</code>`,
+            cell: ({ defaultValue }) =>
+              html`<code class="quiet">${defaultValue ? t.said(defaultValue) : t('value.none')}</code>`,
           },
           {
             label: t('settings.source'),

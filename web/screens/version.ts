@@ -32,9 +32,9 @@ export function versionScreen(frame: Frame, view: VersionPageView): Html {
     state: stateChip(frame, version.state),
     actions: versionActions(frame, version, head.current, true),
     body: html`${untilSettled(frame, [version.state])}
-      ${problem !== undefined && notice({ tone: 'bad', text: said(problem) })}
+      ${problem !== undefined && notice({ tone: 'bad', text: said(t, problem) })}
       ${isNew && version.state === 'unloaded' && notice({ tone: 'info', title: t('version.new'), text: t('version.newWhat') })}
-      ${version.reason && notice({ tone: version.state === 'failed' ? 'bad' : 'info', text: said(version.reason) })}
+      ${version.reason && notice({ tone: version.state === 'failed' ? 'bad' : 'info', text: said(t, version.reason) })}
       ${warningList(frame, version)}
       <div class="columns">${identityCard(frame, version)} ${contentCard(frame, version)}</div>
       ${signatureCard(frame, version)}
@@ -89,7 +89,7 @@ export function warningList({ t }: Frame, { warnings }: VersionView): Html | und
   return notice({
     tone: 'warn',
     title: t('version.warnings', { count: warnings.length }),
-    text: html`${warnings.map((warning, i) => html`${i > 0 && html`<br />`}${said(warning)}`)}`,
+    text: html`${warnings.map((warning, i) => html`${i > 0 && html`<br />`}${said(t, warning)}`)}`,
   });
 }
 

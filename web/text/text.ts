@@ -4,6 +4,7 @@ import { accessTexts } from './access.ts';
 import { machineTexts } from './machine.ts';
 import { modelTexts } from './models.ts';
 import { notifyTexts } from './notify.ts';
+import { createInterpreter, said } from './said.ts';
 import { shellTexts } from './shell.ts';
 import { systemTexts } from './system.ts';
 
@@ -35,6 +36,13 @@ export interface Text {
   /** The string of a key with its values put in; numbers are written as the language writes them. */
   <K extends TextKey>(key: K, ...values: Values<K>): string;
   language: Language;
+  /**
+   * What a room of the server said, in English, in this language; unchanged where it is not in the tables.
+   * @see isSaid
+   */
+  said(english: string): string;
+  /** Whether `said` has words of this language for it. */
+  isSaid(english: string): boolean;
   /** For the attribute `lang`. */
   tag: string;
   /** @param digits most digits after the point */
@@ -51,6 +59,8 @@ export interface Text {
   /** Date and time to the second. */
   time(atMs: number): string;
 }
+
+const interpret = createInterpreter(said);
 
 /** As browsers and the users' preferences name them. */
 export const languageTags = { en: 'en', zh: 'zh-CN' } as const satisfies Record<Language, string>;
@@ -69,7 +79,11 @@ export function translate(language: Language, timeZone?: string): Text {
       return typeof value === 'number' ? formats.number(value) : (value ?? '');
     });
   };
-  return Object.assign(lookUp as Text, { language, tag, ...formats });
+  const ownWords: Pick<Text, 'said' | 'isSaid'> =
+    language === 'zh'
+      ? { said: (english) => interpret(english).text, isSaid: (english) => interpret(english).weight > 0 }
+      : { said: (english) => english, isSaid: () => true };
+  return Object.assign(lookUp as Text, { language, tag, ...formats, ...ownWords });
 }
 
 type Formats = Pick<Text, 'number' | 'bytes' | 'percent' | 'duration' | 'relative' | 'date' | 'time'>;

@@ -18,11 +18,13 @@ export function aboutRoutes({ control }: AdminContext): AdminRoute[] {
       path: '/admin/about',
       action: 'signed-in',
       answer({ frame }) {
-        const parts = embedded.map(({ text, ...part }) => ({ ...part, ...(text && { href: textPath(part) }) }));
-        const models = control
-          .templates()
-          .map(({ name, title, licence }) => ({ name: `${title} (${name})`, version: '', licence }));
-        return aboutScreen(frame, { facts: factsOf(control, frame), parts: [parts[0]!, ...models, ...parts.slice(1)] });
+        const titles = new Map(control.templates().map(({ name, title }) => [name, `${title} (${name})`]));
+        const parts = embedded.map(({ text, ...part }) => ({
+          ...part,
+          name: titles.get(part.name) ?? part.name,
+          ...(text && { href: textPath(part) }),
+        }));
+        return aboutScreen(frame, { facts: factsOf(control, frame), parts });
       },
     },
     {

@@ -32,8 +32,37 @@ export function listEmbedded(): EmbeddedPart[] {
   const { dependencies = {} } = readPackage(root);
   for (const name of Object.keys(dependencies)) collect(name, root, found);
   const parts = [...found.values()].toSorted((a, b) => (a.name.toLowerCase() < b.name.toLowerCase() ? -1 : 1));
-  return [runtime(), ...parts];
+  return [product(), ...listTemplates(), runtime(), ...parts];
 }
+
+function product(): EmbeddedPart {
+  const { version } = readPackage(root);
+  return { name: 'AI Mass', version, licence: 'Apache-2.0', text: apacheText() };
+}
+
+/** The release of a template is that of the package which its files come from. */
+function listTemplates(): EmbeddedPart[] {
+  const folder = join(root, 'models');
+  return readdirOrNone(folder)
+    .filter((name) => readdirOrNone(join(folder, name)).includes('template.json'))
+    .map((name) => {
+      const file = readFileSync(join(folder, name, 'template.json'), 'utf8');
+      const { title, licence, source } = JSON.parse(file) as TemplateFile;
+      const from = `${title}\n\nFrom the npm package ${source.package} ${source.version} (${source.licence}). Licence: ${licence}.\n`;
+      const texts = licence
+        .split(' AND ')
+        .map((each) => (each === 'MIT' ? mit(`the authors of ${source.package}`) : apacheText()));
+      return { name, version: source.version, licence, text: [from, ...texts].join(`\n${'-'.repeat(76)}\n\n`) };
+    });
+}
+
+interface TemplateFile {
+  title: string;
+  licence: string;
+  source: { package: string; version: string; licence: string };
+}
+
+const apacheText = () => readFileSync(join(root, 'LICENSE'), 'utf8');
 
 /** @param from folder of the package that needs it: its own copies come first */
 function collect(name: string, from: string, found: Map<string, EmbeddedPart>): void {
@@ -62,10 +91,24 @@ function readPackage(folder: string): Package {
 }
 
 function licenceText(folder: string): string | undefined {
-  if (/onnxruntime-\w+$/.test(folder)) return mit('Microsoft Corporation');
-  const name = readdirOrNone(folder).find((each) => /^(licen[cs]e|copying)(\.(md|txt))?$/i.test(each));
-  return name === undefined ? undefined : readFileSync(join(folder, name), 'utf8');
+  if (/onnxruntime-\w+$/.test(folder))
+    return mit('Microsoft Corporation') + runtimeNotices(readPackage(folder).version);
+  const names = readdirOrNone(folder);
+  const name = names.find((each) => /^(licen[cs]e|copying)(\.(md|txt))?$/i.test(each));
+  if (name === undefined) return undefined;
+  const notices = names.filter((each) => /^(notice|copyrightnotice|third[-_]?party.*)(\.(md|txt))?$/i.test(each));
+  return [name, ...notices].map((each) => readFileSync(join(folder, each), 'utf8')).join('\n');
 }
+
+/** They are 6000 lines that the npm packages leave out. */
+const runtimeNotices = (version: string) => `
+${'-'.repeat(76)}
+
+ONNX Runtime contains work of others, among it Protocol Buffers, Abseil, Eigen, FlatBuffers, re2, Dawn and
+cpuinfo. Their licences stand in ThirdPartyNotices.txt, which the npm packages of ONNX Runtime do not carry. It is in
+every archive of the release, such as onnxruntime-linux-x64-${version}.tgz, and at
+https://github.com/microsoft/onnxruntime/blob/v${version}/ThirdPartyNotices.txt
+`;
 
 /** ONNX Runtime's packages name their licence and do not carry its text. */
 const mit = (holder: string) => `MIT License

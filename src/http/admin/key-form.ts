@@ -1,4 +1,5 @@
 // The form with a key's settings: what was sent, checked field by field, and how it is filled.
+import type { Text } from '../../../web/text/text.ts';
 import type { FormState } from '../../../web/view-types.ts';
 import { checkKeySettings, type KeySettings } from '../../access/key-scope.ts';
 import { keyActions, type UserRole } from '../../access/roles.ts';
@@ -40,7 +41,7 @@ export function readKeySettings(
     dailyQuota: number('dailyQuota'),
   };
   const horizonMs = isKept ? -Infinity : nowMs;
-  addFaults(settings, state, (part) => checkKeySettings(part, owner, horizonMs));
+  addFaults(t, settings, state, (part) => checkKeySettings(part, owner, horizonMs));
   return settings;
 }
 
@@ -54,7 +55,7 @@ const harmless: KeySettings = {
 };
 
 /** Tries each setting among others that are fine, so that it is known which one is wrong. */
-function addFaults(settings: KeySettings, state: FormState, check: (part: KeySettings) => void): void {
+function addFaults(t: Text, settings: KeySettings, state: FormState, check: (part: KeySettings) => void): void {
   const { name, scope, expiresMs, ratePerSecond, burst, dailyQuota } = settings;
   const parts: Record<string, Partial<KeySettings>> = {
     name: { name },
@@ -70,7 +71,7 @@ function addFaults(settings: KeySettings, state: FormState, check: (part: KeySet
       check({ ...harmless, ...part });
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== 'invalid') throw error;
-      state.errors[field] ??= `${error.message} ${error.hint ?? ''}`.trim();
+      state.errors[field] ??= t.said(`${error.message} ${error.hint ?? ''}`.trim());
     }
   }
 }

@@ -19,7 +19,7 @@ export function settingRoutes({ control }: AdminContext): AdminRoute[] {
         const settings = control
           .settings()
           .map(rowOf)
-          .filter(({ name, help }) => `${name}\n${help}`.toLowerCase().includes(wanted));
+          .filter(({ name, help }) => `${name}\n${help}\n${frame.t.said(help)}`.toLowerCase().includes(wanted));
         return settingsScreen(frame, { settings, search });
       },
     },

@@ -72,7 +72,19 @@ describe('about', () => {
       ]);
       expect(licence.text).toMatch(/copyright|permission/i);
     }
-    for (const model of ['face-detection', 'text-orientation']) expect(text).toContain(`(${model})`);
+    for (const model of ['face-detection', 'text-orientation']) {
+      expect(text).toContain(`(${model})`);
+      const path = new RegExp(`licences/(${model}%40[\\d.]+)"`).exec(text)![1]!;
+      const licence = await ada.get(`/admin/about/licences/${path}`);
+      expect(licence.text).toContain('Apache License');
+      expect(licence.text).toContain('From the npm package');
+    }
+    const runtime = await ada.get(
+      `/admin/about/licences/${encodeURIComponent(`onnxruntime-node@${dependencies['onnxruntime-node']}`)}`,
+    );
+    expect(runtime.text).toContain('ThirdPartyNotices.txt');
+    // Nothing is named without its licence.
+    expect(text).not.toMatch(/data-label="Licence">[^<\s]/);
     expect((await ada.get('/admin/about/licences/..%2F..%2Fpackage.json')).status).toBe(404);
   });
 
@@ -93,7 +105,27 @@ describe('about', () => {
     const { text } = await ada.get('/admin/about');
     const named = [...text.matchAll(/licences\/([^"]+)%40[^"%]+"/g)].map(([, name]) => decodeURIComponent(name!));
     // These come as files or are the program that runs it all.
-    const others = ['Bun', 'htmx.org', 'onnxruntime-node', 'uplot'];
+    const templates = ['face-detection', 'face-detection-near', 'text-orientation'];
+    const others = ['AI Mass', 'Bun', 'htmx.org', 'onnxruntime-node', 'uplot', ...templates];
     expect(new Set(named)).toEqual(packages.union(new Set(others)));
   });
+});
+
+test('what the server says for itself is Chinese on Chinese pages, English on others', async () => {
+  const nina = box.as('viewer', 'nina');
+  const chinese = { 'accept-language': 'zh-CN' };
+  expect((await nina.get('/admin/users', chinese)).text).toContain('您无权查看用户。');
+  expect((await nina.get('/admin/users', chinese)).text).toContain('以下角色可以：管理员。');
+  const english = await nina.get('/admin/users');
+  expect(english.text).toContain('You may not look at users.');
+  expect(english.text).toContain('These roles may: administrator.');
+  expect((await box.administrator.get('/admin/settings', chinese)).text).toContain('服务监听的地址与端口。');
+  expect((await box.administrator.get('/admin/settings?q=端口', chinese)).text).toContain('listen');
+  const wrong = await box.administrator.post('/admin/keys', { name: '', 'actions.predict': 'on' }, chinese);
+  expect(wrong.text).toContain('密钥名称须为 1 至 80 个字符。请注明使用方。');
+  const unknown = await box.administrator.get('/admin/models/absent', chinese);
+  expect(unknown.text).toContain('没有模型“absent”。');
+  expect((await box.stranger().post('/sign-in', { name: 'x', password: 'y' }, chinese)).text).toContain(
+    '用户名或密码错误。',
+  );
 });

@@ -1,0 +1,155 @@
+// What the doctor and the probes say of the machine. `{name}` stands for a value.
+import type { Said } from '../said.ts';
+
+export const machineSaid: Said = [
+  ['NVIDIA driver {version} for CUDA {cuda} answers.', 'NVIDIA 驱动 {version}（CUDA {cuda}）工作正常。'],
+  ['This machine has no NVIDIA GPU; models run on the processor.', '本机没有 NVIDIA GPU，模型在处理器上运行。'],
+  [
+    'The NVIDIA kernel driver ({version}) and its libraries are of different versions.',
+    'NVIDIA 内核驱动（{version}）与其库版本不一致。',
+  ],
+  ['of unknown version', '版本未知'],
+  [
+    'Restart the machine: the driver was updated while the old one was running.',
+    '请重启机器：旧驱动运行期间驱动已被更新。',
+  ],
+  [
+    'Let the service use /dev/nvidia*: see DeviceAllow in its unit file.',
+    '请允许服务使用 /dev/nvidia*，参见单元文件中的 DeviceAllow。',
+  ],
+  [
+    "Install NVIDIA's driver (Debian: nvidia-driver) and restart; it puts nouveau on the block list.",
+    '请安装 NVIDIA 驱动（Debian：nvidia-driver）并重启，nouveau 会被加入黑名单。',
+  ],
+  ['{cards} present, but the driver nouveau holds {address}.', '存在 {cards}，但 {address} 被 nouveau 驱动占用。'],
+  ['{count} NVIDIA card', '{count} 块 NVIDIA 卡'],
+  ['{count} NVIDIA cards', '{count} 块 NVIDIA 卡'],
+  [
+    "Install NVIDIA's driver (Debian: nvidia-driver; NVIDIA's repository: cuda-drivers) and restart the machine.",
+    '请安装 NVIDIA 驱动（Debian：nvidia-driver；NVIDIA 软件源：cuda-drivers）并重启机器。',
+  ],
+  ["{cards} present, but NVIDIA's kernel driver is not loaded.", '存在 {cards}，但未加载 NVIDIA 内核驱动。'],
+  [
+    'Install libnvidia-ml1 of version {version}; in a container, start it with the NVIDIA runtime.',
+    '请安装版本 {version} 的 libnvidia-ml1；容器请使用 NVIDIA 运行时启动。',
+  ],
+  ['The NVIDIA driver {version} answers, but shows no GPU.', 'NVIDIA 驱动 {version} 有响应，但未显示任何 GPU。'],
+  [
+    "Look for lines with 'NVRM' in the kernel's log (journalctl -k) and restart the machine.",
+    '请在内核日志（journalctl -k）中查找“NVRM”，并重启机器。',
+  ],
+  ["NVIDIA's management library cannot be loaded: {why}.", '无法加载 NVIDIA 管理库：{why}。'],
+  ["NVIDIA's driver does not answer: {why}.", 'NVIDIA 驱动没有响应：{why}。'],
+  ['GPU {index} cannot be read: {why}.', '无法读取 GPU {index}：{why}。'],
+  [
+    "Restart the machine; if it stays, look at 'NVRM' in journalctl -k.",
+    '请重启机器；如仍存在，请在 journalctl -k 中查看“NVRM”。',
+  ],
+  ['{device} is lost: {why}.', '{device} 已丢失：{why}。'],
+  ['Check its seat, power and cooling, then restart.', '请检查其插接、供电与散热，然后重启。'],
+  ['{device} is slowed down: {why}.', '{device} 正在降频：{why}。'],
+  [
+    'Check the cooling and the power limit (nvidia-smi -q -d PERFORMANCE).',
+    '请检查散热与功率上限（nvidia-smi -q -d PERFORMANCE）。',
+  ],
+  [
+    '{device} had {count} uncorrected memory errors since its driver was loaded.',
+    '自驱动加载以来，{device} 出现 {count} 次不可纠正的显存错误。',
+  ],
+  ['Restart the machine; have the card replaced if they come back.', '请重启机器；如再次出现请更换该卡。'],
+  ['This process may not open {files}.', '本进程无权打开 {files}。'],
+  [
+    "Add the service's user to the files' group (often 'video' or 'render'), then restart it.",
+    '请将服务用户加入这些文件所属的组（通常为 video 或 render），然后重启服务。',
+  ],
+  ['The GPU pack is not installed, so models cannot use CUDA.', '未安装 GPU 组件包，模型无法使用 CUDA。'],
+  [
+    "Run 'aimass gpu-pack install FILE' with the GPU package of ONNX Runtime {version}.",
+    '请使用 ONNX Runtime {version} 的 GPU 包运行“aimass gpu-pack install 文件”。',
+  ],
+  ['The files of the GPU pack in {folder} are damaged.', '{folder} 中的 GPU 组件包文件已损坏。'],
+  ["Run 'aimass gpu-pack install' again.", '请重新运行“aimass gpu-pack install”。'],
+  [
+    'The GPU pack is for CUDA {version}, but the driver supports CUDA {most} at most.',
+    'GPU 组件包适用于 CUDA {version}，但驱动最高支持 CUDA {most}。',
+  ],
+  [
+    'Update the NVIDIA driver, or install the pack for CUDA {version}.',
+    '请更新 NVIDIA 驱动，或安装适用于 CUDA {version} 的组件包。',
+  ],
+  ['GPU pack {version}: {name} has all of its libraries.', 'GPU 组件包 {version}：{name} 所需的库齐全。'],
+  [
+    'Libraries for {name} are missing ({list}): models that need them will fail or run on the processor.',
+    '缺少 {name} 所需的库（{list}）：需要它们的模型会失败或在处理器上运行。',
+  ],
+  [
+    'Libraries for {name} are missing ({list}): {other} cannot be used.',
+    '缺少 {name} 所需的库（{list}）：无法使用 {other}。',
+  ],
+  ['Install: {list}.', '请安装：{list}。'],
+  ['/dev/shm is not there; tensors travel through it.', '没有 /dev/shm，而张量需经由它传递。'],
+  ['Mount a tmpfs on /dev/shm.', '请在 /dev/shm 挂载 tmpfs。'],
+  [
+    'Mount /dev/shm larger; in a container, start it with --shm-size=8g or --ipc=host.',
+    '请增大 /dev/shm；容器请以 --shm-size=8g 或 --ipc=host 启动。',
+  ],
+  [
+    '/dev/shm has {size}, the default of containers: too little for tensors.',
+    '/dev/shm 只有 {size}（容器默认值），不足以传递张量。',
+  ],
+  ['/dev/shm has only {size} free.', '/dev/shm 仅剩 {size}。'],
+  ['/dev/shm has {size} free.', '/dev/shm 剩余 {size}。'],
+  ['The limit of open files is not told.', '未知可打开文件数的上限。'],
+  ['{count} files may be open.', '可打开 {count} 个文件。'],
+  [
+    'Only {count} files may be open at once: connections will be refused under load.',
+    '最多只能同时打开 {count} 个文件：高负载时会拒绝连接。',
+  ],
+  [
+    'Set LimitNOFILE=65536 in the unit file, or ulimit -n 65536 before the start.',
+    '请在单元文件中设置 LimitNOFILE=65536，或在启动前执行 ulimit -n 65536。',
+  ],
+  ['The clock says {time}.', '系统时钟为 {time}。'],
+  [
+    'The clock says {time}, which cannot be: keys and schedules depend on it.',
+    '系统时钟为 {time}，显然不对：密钥与计划任务依赖它。',
+  ],
+  [
+    'Set it: timedatectl set-time, or a time server on your network in /etc/systemd/timesyncd.conf.',
+    '请校准：timedatectl set-time，或在 /etc/systemd/timesyncd.conf 中设置内网时间服务器。',
+  ],
+  ['The data folder cannot be looked at.', '无法查看数据目录。'],
+  ['Check that it exists and that the service may read it.', '请确认其存在且服务有权读取。'],
+  ["The data folder's disk has {size} free.", '数据目录所在磁盘剩余 {size}。'],
+  [
+    'Remove versions that are no longer needed, or give the data folder a bigger disk.',
+    '请删除不再需要的版本，或为数据目录更换更大的磁盘。',
+  ],
+  [
+    'Use a processor of 2013 or later; in a virtual machine, pass the host CPU through.',
+    '请使用 2013 年以后的处理器；虚拟机请透传宿主 CPU。',
+  ],
+  ['{name} shows no AVX2: models run several times slower.', '{name} 不支持 AVX2：模型运行会慢数倍。'],
+  [
+    '{name}: {count} threads, of which {usable} may be used (affinity or control group).',
+    '{name}：{count} 个线程，其中 {usable} 个可用（受亲和性或控制组限制）。',
+  ],
+  ['{name}: {count} threads.', '{name}：{count} 个线程。'],
+  ['{free} of {total} memory free (limited by a control group).', '内存剩余 {free} / {total}（受控制组限制）。'],
+  ['{free} of {total} memory free.', '内存剩余 {free} / {total}。'],
+  ['Raise MemoryMax in the unit file, or the memory of the container.', '请提高单元文件中的 MemoryMax 或容器内存。'],
+  ['Stop other programs, or add memory.', '请停止其他程序，或增加内存。'],
+  ['its memory is limited by a control group', '其内存受控制组限制'],
+  ['its memory is that of the host', '与主机共用内存'],
+  ['its driver does not tell its memory', '其驱动未提供显存信息'],
+  ['its memory use is not told: {why}', '未提供显存使用情况：{why}'],
+  ['{device} does not tell what a model takes.', '{device} 未提供模型占用的内存。'],
+  ['power limit reached', '达到功率上限'],
+  ['hardware slowdown', '硬件降频'],
+  ['held to the clocks of a sync boost group', '受同步加速组频率限制'],
+  ['too hot (slowed by the driver)', '温度过高（驱动降频）'],
+  ['too hot (slowed by the hardware)', '温度过高（硬件降频）'],
+  ['power brake of the server', '服务器电源制动'],
+  ['the GPU has fallen off the bus', 'GPU 已从总线脱落'],
+  ['the GPU has fallen off the bus (lost at {time})', 'GPU 已从总线脱落（丢失于 {time}）'],
+];
