@@ -87,7 +87,7 @@ describe('nothing of it is only English', () => {
     ['idle for 61 s, kept for 60 s', '已空闲 61 秒，保留时间为 60 秒'],
     [
       'needs 12 GiB; H100 #0 has 3.5 GiB, because 5 GiB are held by other programs (python, pid 7) and 512 MiB must stay free. End the other programs.',
-      '需要 12 GiB；H100 #0 只有 3.5 GiB，因为其他程序占用 5 GiB（python、pid 7），且须预留 512 MiB。请结束其他程序。',
+      '需要 12 GiB；H100 #0 只有 3.5 GiB，因为其他程序占用 5 GiB（python, pid 7），且须预留 512 MiB。请结束其他程序。',
     ],
     ['there is no CUDA GPU of the class A100; there is no processor', '没有型号为 A100 的 CUDA GPU；没有处理器'],
     [
@@ -115,6 +115,7 @@ describe('finding', () => {
     expect(find('Nobody knows this.')).toEqual({ text: 'Nobody knows this.', weight: 0 });
     expect(find('The disk is full. Nobody knows this.').text).toBe('磁盘已满。 Nobody knows this.');
     expect(find('{why} $& $1').text).toBe('{why} $& $1');
+    expect(zh.isSaid('Address, name and port.')).toBe(false);
     expect(find(`It failed: ${'x'.repeat(5000)}`).weight).toBe(0);
   });
 

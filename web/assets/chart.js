@@ -93,7 +93,7 @@ class Chart extends HTMLElement {
         legend: { show: true, live: true },
         scales: {
           // A single point has no extent of its own: uPlot would show months around it.
-          x: { range: (_, min, max) => (max - min >= 30 || min == null ? [min, max] : [max - 30, max]) },
+          x: { range: (_, min, max) => this.span(min, max) },
           y: { range: (_, _min, max) => [0, max > 0 ? max * 1.1 : 1] },
         },
         axes: [
@@ -119,6 +119,14 @@ class Chart extends HTMLElement {
     this.plot.setSize(this.size());
     this.classList.toggle('is-empty', this.columns[0].length === 0);
     this.dataset.empty = text.noData;
+  }
+
+  /** uPlot takes a single point for the beginning of years. */
+  span(min, max) {
+    const times = this.columns[0];
+    const last = times.length === 1 ? times[0] : max;
+    const isLong = times.length !== 1 && max - min >= 30;
+    return isLong || last == null ? [min, max] : [last - 30, last];
   }
 
   writeOrDash(value) {

@@ -61,7 +61,7 @@ export function keysScreen(frame: Frame, { keys, search, page: at, overlapsHours
             { label: t('key.lastUsed'), cell: ({ lastUsedMs }) => moment(frame, lastUsedMs) },
             {
               label: t('key.expires'),
-              cell: ({ expiresMs }) => (expiresMs === undefined ? t('value.never') : t.date(expiresMs)),
+              cell: ({ expiresMs }) => (expiresMs === undefined ? t('key.noEnd') : t.date(expiresMs)),
             },
             {
               label: t('key.state'),

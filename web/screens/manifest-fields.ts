@@ -107,13 +107,19 @@ function pictureFields(frame: Frame, state: FormState): Html {
         name: 'values',
         label: t('upload.values'),
         state,
-        options: (['imagenet', 'unit', 'symmetric', 'raw'] as const).map((value) => ({
+        options: scalings(state).map((value) => ({
           value,
           label: t(`values.${value}`),
         })),
       })}
     </div>`,
   ]);
+}
+
+/** What no choice says stands in the JSON, and one that says so must be there to be chosen. */
+function scalings({ values }: FormState) {
+  const usual = ['imagenet', 'unit', 'symmetric', 'raw'] as const;
+  return values.values === 'custom' ? ([...usual, 'custom'] as const) : usual;
 }
 
 function boxFields(frame: Frame, state: FormState): Html {

@@ -158,7 +158,7 @@ function trafficPart({ t }: Frame, name: string, { now, history, totals }: Traff
 export function totalTexts(t: Text, { p50Ms, p95Ms, answered, failed }: TrafficTotals) {
   const share = answered + failed > 0 ? failed / (answered + failed) : 0;
   const overall = (ms: number | undefined) =>
-    t('traffic.sinceLoaded', { duration: ms === undefined ? t('value.none') : t.duration(ms) });
+    ms === undefined ? '' : t('traffic.sinceLoaded', { duration: t.duration(ms) });
   return {
     answered: t('traffic.answered', { count: answered }),
     failed: t('traffic.failed', { count: failed, share: t.percent(share, 1) }),

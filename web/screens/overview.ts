@@ -170,13 +170,15 @@ export function memoryTexts(t: Text, host: MemoryUse, gpus?: MemoryUse) {
 /** As the tiles write them. */
 export function trafficTexts(t: Text, { perSecond, p50Ms, p95Ms, wholeP50Ms, wholeP95Ms, pending }: TrafficPoint) {
   const duration = (ms: number | undefined) => (ms === undefined ? t('value.none') : t.duration(ms));
+  const inModel = (ms: number | undefined) =>
+    ms === undefined ? t('traffic.none') : t('traffic.inModel', { duration: t.duration(ms) });
   return {
     rate: t.number(perSecond, perSecond < 10 ? 1 : 0),
     /** Of whole requests. */
     p95: duration(wholeP95Ms),
     p50: duration(wholeP50Ms),
-    modelP95: t('traffic.inModel', { duration: duration(p95Ms) }),
-    modelP50: t('traffic.inModel', { duration: duration(p50Ms) }),
+    modelP95: inModel(p95Ms),
+    modelP50: inModel(p50Ms),
     pending: t('overview.pending', { count: pending }),
   };
 }

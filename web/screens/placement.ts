@@ -168,6 +168,8 @@ function roomFields(frame: Frame, { settings, form: state }: PlacementView): Htm
         unit: 'MiB',
         required: true,
       })}
+    </div>
+    <div class="fields">
       ${field(frame, {
         ...shared,
         name: 'keepAlive',

@@ -18,10 +18,10 @@ export function templatesScreen(frame: Frame, { templates, tried }: TemplatesVie
       ${templates.map(({ name, title, description, licence, task, suggestion }) => {
         const state = tried?.template === name ? tried.form : undefined;
         return card({
-          title,
+          title: t.said(title),
           actions: chip({ tone: 'idle', label: t(`task.${task}`) }),
           body: html`<div class="stack">
-            <p>${description}</p>
+            <p>${t.said(description)}</p>
             <p class="quiet">${t('templates.licence', { licence })}</p>
             ${
               viewer?.may('template.install') &&

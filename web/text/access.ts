@@ -143,6 +143,7 @@ export const accessTexts = {
   'key.action.manage': ['Manage models and releases', '管理模型与上线'],
   'key.action.release': ['Ask for releases and take them back', '申请发布与回滚'],
   'key.expires': ['Expires', '到期时间'],
+  'key.noEnd': ['Never', '永不过期'],
   'key.expiresHint': ['Empty: never.', '留空表示永不过期。'],
   'key.rate': ['Requests a second', '每秒请求数'],
   'key.rateOf': ['{rate}/s', '{rate} 次/秒'],

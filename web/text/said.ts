@@ -27,6 +27,8 @@ interface Pattern {
   names: string[];
   /** Letters that are not a placeholder's: of two patterns that fit, the one that says more counts. */
   weight: number;
+  /** It only joins others, so all that it joins must be in the tables. */
+  isGlue: boolean;
 }
 
 interface Found {
@@ -49,13 +51,14 @@ export function createInterpreter(pairs: Said): (text: string) => Found {
     const exact = plain.get(text);
     if (exact !== undefined) return { text: exact, weight: text.length };
     let best: Found | undefined;
-    for (const { form, literals, chinese, names, weight } of patterns) {
+    for (const { form, literals, chinese, names, weight, isGlue } of patterns) {
       // Far cheaper than the pattern, and mostly the end of it.
       if (!text.startsWith(literals[0]!) || !text.endsWith(literals.at(-1)!)) continue;
       if (!literals.every((literal) => text.includes(literal))) continue;
       const match = form.exec(text);
       if (!match) continue;
       const values = new Map(names.map((name, i) => [name, find(match[i + 1]!)]));
+      if (isGlue && [...values.values()].some((value) => value.weight === 0)) continue;
       const all = [...values.values()].reduce((sum, value) => sum + value.weight, weight);
       if (best && best.weight >= all) continue;
       best = { text: chinese.replaceAll(/\{(\w+)\}/g, (_, name: string) => values.get(name)!.text), weight: all };
@@ -102,5 +105,6 @@ function compile([english, chinese]: Said[number]): Pattern {
     chinese,
     names,
     weight: english.replaceAll(/\{\w+\}/g, '').length,
+    isGlue: /^[\s,;]*(and)?[\s,;]*$/.test(literals.join('')),
   };
 }

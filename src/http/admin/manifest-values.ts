@@ -24,7 +24,7 @@ export function valuesOf(manifest: Described, more: object = {}): Values {
     ...(postprocess && 'activation' in postprocess && { activation: postprocess.activation }),
   };
   const scaling = scalings.find((each) => isSame('preprocess', manifest, { ...values, values: each }));
-  if (scaling) values.values = scaling;
+  if (preprocess?.kind === 'image') values.values = scaling ?? 'custom';
   const written = {
     ...(Bun.deepEquals(linesOf(values.labels), labels) ? {} : { labels }),
     ...(isSame('preprocess', manifest, values) ? {} : { preprocess }),

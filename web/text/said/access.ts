@@ -16,7 +16,7 @@ export const accessSaid: Said = [
   ['administrator', '管理员'],
   ['reviewer', '审核员'],
   ['owner', '模型负责人'],
-  ['viewer', '查看者'],
+  ['viewer', '只读用户'],
   [
     'It needs the right {right}, for this model, and an owner who may do it too.',
     '密钥须对该模型具有 {right} 权限，且其所有者也有此权限。',

@@ -21,6 +21,21 @@ export const modelSaid: Said = [
   ['Stored, but not loaded: {why}', '已存储，但未能加载：{why}'],
   ['Request for unknown model: {rest}', '请求的模型不存在：{rest}'],
 
+  ['Face detection', '人脸检测'],
+  ['Face detection, near', '人脸检测（近距离）'],
+  ['Text orientation', '文本方向'],
+  [
+    'Finds faces, also small ones in group photos and rooms, with six key points each: eyes, nose, mouth and ears. BlazeFace for the back camera, 256 x 256 pixels.',
+    '检测人脸，包括合影与室内场景中的小脸，每张脸给出眼、鼻、嘴、耳六个关键点。BlazeFace 后置摄像头版，256 × 256 像素。',
+  ],
+  [
+    'Finds faces that fill a good part of the picture, as in portraits, selfies and door cameras, with six key points each: eyes, nose, mouth and ears. Smaller and faster; its key points are poor on small faces. BlazeFace for the front camera, 128 x 128 pixels.',
+    '检测占画面较大的人脸，如人像、自拍与门禁摄像头，每张脸给出眼、鼻、嘴、耳六个关键点。更小更快，但小脸的关键点不准。BlazeFace 前置摄像头版，128 × 128 像素。',
+  ],
+  [
+    'Tells whether a line of text, cut out of a scan, is upright or upside down. The direction classifier of PP-OCR (PaddleOCR, Apache-2.0), repackaged under MIT.',
+    '判断从扫描件中裁出的一行文字是正向还是倒置。PP-OCR 的方向分类器（PaddleOCR，Apache-2.0），以 MIT 许可重新打包。',
+  ],
   ['The import names no files.', '导入请求未指定文件。'],
   ['Name at least one upload.', '请至少指定一个已上传的文件。'],
   ['{count} files are too many; at most {most} are allowed.', '文件数 {count} 过多，最多允许 {most} 个。'],
