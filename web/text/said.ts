@@ -5,6 +5,7 @@ import { decisionSaid } from './said/decisions.ts';
 import { inferenceSaid } from './said/inference.ts';
 import { machineSaid } from './said/machine.ts';
 import { modelSaid } from './said/models.ts';
+import { releaseSaid } from './said/release.ts';
 import { settingSaid } from './said/settings.ts';
 
 /** `{name}` stands for whatever is there; a value that is a sentence of the tables is translated too. */
@@ -16,6 +17,7 @@ export const said: Said = [
   ...inferenceSaid,
   ...decisionSaid,
   ...machineSaid,
+  ...releaseSaid,
   ...settingSaid,
 ];
 

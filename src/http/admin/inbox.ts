@@ -19,6 +19,7 @@ function readingRoutes({ control: { notifier } }: AdminContext): AdminRoute[] {
       method: 'GET',
       path: '/admin/inbox',
       action: 'account.own',
+      operation: 'listInbox',
       answer(visit) {
         const { frame, url } = visit;
         const { id } = userOf(visit);
@@ -43,6 +44,7 @@ function readingRoutes({ control: { notifier } }: AdminContext): AdminRoute[] {
       method: 'POST',
       path: '/admin/inbox/read',
       action: 'account.own',
+      operation: 'markInboxRead',
       leavesNoTrace: true,
       answer(visit) {
         const id = visit.form.get('id');
@@ -55,6 +57,7 @@ function readingRoutes({ control: { notifier } }: AdminContext): AdminRoute[] {
       method: 'GET',
       path: '/admin/inbox/:id',
       action: 'account.own',
+      operation: 'listInbox',
       answer(visit) {
         const { id } = userOf(visit);
         const entry = notifier.findInInbox(id, Number(visit.params.id));

@@ -30,6 +30,7 @@ function receiverRoutes({ control, access }: AdminContext): AdminRoute[] {
     {
       ...read,
       path: home,
+      operation: 'getNotifications',
       answer(visit) {
         const last = notifier.lastDeliveries();
         const { email } = access.users.get(userOf(visit).id);
@@ -69,8 +70,18 @@ function webhookRoutes(context: AdminContext): AdminRoute[] {
     return webhook;
   };
   return [
-    { ...read, path: `${home}/webhooks/new`, answer: (visit) => formPage(context, visit, empty) },
-    { ...read, path: `${home}/webhooks/:id`, answer: (visit) => formPage(context, visit, empty, target(visit)) },
+    {
+      ...read,
+      path: `${home}/webhooks/new`,
+      operation: 'createWebhook',
+      answer: (visit) => formPage(context, visit, empty),
+    },
+    {
+      ...read,
+      path: `${home}/webhooks/:id`,
+      operation: 'getWebhook',
+      answer: (visit) => formPage(context, visit, empty, target(visit)),
+    },
     {
       ...change,
       path: `${home}/webhooks`,
@@ -151,6 +162,7 @@ function deliveryRoutes({ control: { notifier } }: AdminContext): AdminRoute[] {
     {
       ...read,
       path,
+      operation: 'listDeliveries',
       answer({ frame, url }) {
         const filter = {
           webhook: url.searchParams.get('webhook')?.slice(0, 100) ?? '',

@@ -93,8 +93,7 @@ export function createAdmin(routes: readonly AdminRoute[], { access, gate, versi
     };
     const { method, path, operation = `${method} ${path}` } = route;
     const audited = { asker, operation, isReading: method === 'GET', parameters: params, requestId };
-    const record = (status: number) =>
-      route.leavesNoTrace || auditRequest(access.audit, audited, () => note, status);
+    const record = (status: number) => route.leavesNoTrace || auditRequest(access.audit, audited, () => note, status);
     try {
       if (route.action !== 'public' && route.action !== 'signed-in') {
         requireAction(asker.actor, route.action, params.name);

@@ -4,6 +4,26 @@ import type { Said } from '../said.ts';
 export const settingSaid: Said = [
   ['Folder that holds models, the database and the socket.', '存放模型、数据库与套接字的目录。'],
   ['/var/lib/aimass as root, else ~/.local/share/aimass', 'root 为 /var/lib/aimass，否则为 ~/.local/share/aimass'],
+  [
+    'Who may call versions that no release has made live: owners, or everyone who may call models.',
+    '谁可以调用尚未上线的版本：owners（模型负责人），或 everyone（所有可调用模型者）。',
+  ],
+  [
+    'Domain, e.g. models.corp.lan, below which every endpoint is reached by a host name of its own.',
+    '域名，如 models.corp.lan，每个端点可通过其下的独立主机名访问。',
+  ],
+  [
+    'Networks, e.g. 10.1.0.0/16, that webhooks may send to; without any there are no webhooks.',
+    'Webhook 可发送到的网络，如 10.1.0.0/16；未设置则不启用 Webhook。',
+  ],
+  [
+    'Mail server, e.g. smtp://name:password@mail.corp:587; only as a variable or in the settings file.',
+    '邮件服务器，如 smtp://name:password@mail.corp:587；仅可通过环境变量或设置文件提供。',
+  ],
+  [
+    'Sender of notifications by mail, e.g. AI Mass <aimass@corp.example>.',
+    '通知邮件的发件人，如 AI Mass <aimass@corp.example>。',
+  ],
   ['Settings file (TOML).', '设置文件（TOML）。'],
   ['aimass.toml in the data folder, if it exists', '数据目录中的 aimass.toml（如存在）'],
   ['Address and port to serve on.', '服务监听的地址与端口。'],
