@@ -78,5 +78,6 @@ function eventOf(
 function wayOf({ kind }: Actor, isReading: boolean, result: AuditResult): keyof Trail | undefined {
   if (kind === 'nobody') return undefined;
   if (!isReading && kind !== 'guest') return 'record';
-  return result === 'refused' ? 'recordRefusal' : undefined;
+  // The system may look at everything; what it is refused, such as an inbox of its own, is not there for it.
+  return result === 'refused' && kind !== 'system' ? 'recordRefusal' : undefined;
 }
