@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { templates } from '../models/catalogue.ts';
 import { type Access, openAccess } from './access/access.ts';
-import { parseNetworks } from './access/networks.ts';
+import { networksOf } from './access/networks.ts';
 import type { Config } from './config.ts';
 import { takeLock } from './db/lock.ts';
 import { openDatabase } from './db/open.ts';
@@ -215,16 +215,6 @@ function makeDataFolder(path: string): void {
       'Name a folder that this user may write to with --data, or have it made: sudo install -d -o "$USER" FOLDER',
     );
   }
-}
-
-/** @throws AppError invalid */
-function networksOf(text: string) {
-  return parseNetworks(
-    text
-      .split(',')
-      .map((range) => range.trim())
-      .filter(Boolean),
-  );
 }
 
 function renderMachine(watch: DeviceWatch, supervisor: Supervisor, { decisions }: Placing): string {

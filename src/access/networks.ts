@@ -103,3 +103,13 @@ export function clientAddress(peer: string, forwardedFor: string | null, trusted
   }
   return address;
 }
+
+/** @param text as settings have them, with commas between. @throws AppError invalid */
+export function networksOf(text: string): Networks {
+  return parseNetworks(
+    text
+      .split(',')
+      .map((range) => range.trim())
+      .filter(Boolean),
+  );
+}

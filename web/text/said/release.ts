@@ -103,6 +103,8 @@ export const releaseSaid: Said = [
   ['{path} must have {least} to {most} characters.', '{path} 须为 {least} 至 {most} 个字符。'],
   ['Say why in a sentence.', '请用一句话说明原因。'],
   ['A release that is {state} cannot become {other}.', '状态为 {state} 的上线申请不能变为 {other}。'],
+  ['Another load test is under way.', '另一个负载测试正在进行。'],
+  ['Two would measure each other.', '同时进行会相互影响结果。'],
   ['The load test was cancelled.', '负载测试已取消。'],
   ['It takes no made-up request: {why}', '不接受模拟请求：{why}'],
   ['Measure it with requests of your own and attach the numbers.', '请用自己的请求测量并附上结果。'],
