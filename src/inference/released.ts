@@ -89,6 +89,12 @@ export class Released {
     return started;
   }
 
+  /** Takes over settings that were changed; instances that no longer fit them are left to the planner. */
+  refresh({ id, settings }: ReleasedVersion): void {
+    const deployment = this.open.get(id);
+    if (deployment) Object.assign(deployment, { settings, wanted: startCount(deployment, settings) });
+  }
+
   /** Resolves when its memory is back; at once when it has none. */
   end(id: number, reason: string): Promise<void> {
     const known = this.closing.get(id);

@@ -16,6 +16,7 @@ import { type By, ReleaseRows } from './release-rows.ts';
 import { createRequests } from './requests.ts';
 import { gather, type ReviewingParts } from './reviewing.ts';
 import { type RolloutParts, Rollouts } from './rollout.ts';
+import { isOver } from './states.ts';
 import { newsOf, type ReleaseNews } from './telling.ts';
 import type { Endpoint, Environment, EnvironmentName, Release, ReleaseEvent } from './types.ts';
 import { pickRemovable, VersionNotes } from './version-notes.ts';
@@ -66,10 +67,12 @@ export function openReleases(parts: ReleasesParts): Releases {
   const notes = new VersionNotes(db, now);
   environments.seed();
 
-  const settingsOf = ({ request }: Release): PlacementSettings => {
+  const settingsOf = ({ request, state }: Release): PlacementSettings => {
     const { deviceClass: _, deviceIds: __, ...base } = parts.baseSettings(request.model);
     const deviceIds = request.deviceIds ?? environments.get(request.environment).settings.deviceIds;
-    const { minInstances, maxInstances } = request;
+    // What is only kept for going back makes room for what serves.
+    const minInstances = isOver(state) ? 0 : request.minInstances;
+    const { maxInstances } = request;
     return { ...base, minInstances, maxInstances, ...(deviceIds && { deviceIds }) };
   };
 

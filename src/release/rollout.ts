@@ -17,7 +17,7 @@ import type { Release, Stage } from './types.ts';
 import { findTarget, rollbackTargets } from './way-back.ts';
 
 export interface RolloutParts extends SwitchingParts {
-  released: Pick<Released, 'start' | 'end' | 'status' | 'find'>;
+  released: Pick<Released, 'start' | 'end' | 'refresh' | 'status' | 'find'>;
 }
 
 export class Rollouts {

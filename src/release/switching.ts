@@ -11,7 +11,7 @@ import { type By, bySystem } from './release-rows.ts';
 import type { Release, ReleaseEvent } from './types.ts';
 
 export interface SwitchingParts extends StandingParts {
-  released: Pick<Released, 'start' | 'end'>;
+  released: Pick<Released, 'start' | 'end' | 'refresh'>;
   plane: DataPlane & { noted(key: string): Notes | undefined };
   /** Has the routing table made anew. */
   publish(): void;
@@ -48,7 +48,7 @@ export class Switching {
       const times = { liveMs: now(), watchUntilMs: now() + watchMs };
       return rows.move(release.id, 'live', { stage: null, ...times, replaced: live?.id ?? null });
     });
-    this.parts.publish();
+    this.settle(live, fresh);
     this.guarding.begin(fresh, undefined);
     log('info', 'release is live', { release: fresh.id, endpoint: fresh.request.endpoint });
     this.parts.tell(fresh, 'live', by, text);
@@ -104,7 +104,7 @@ export class Switching {
       return rows.move(target.id, 'live', { reason: '', endedMs: null, warmUntilMs: null, watchUntilMs: null });
     });
     if (live) this.guarding.end(live);
-    this.parts.publish();
+    this.settle(live, back);
     if (live) this.parts.tell(rows.get(live.id), 'rolled-back', by, reason);
     return back;
   }
@@ -145,6 +145,13 @@ export class Switching {
       await released.end(id, text);
       rows.change(id, { warmUntilMs: null });
     }
+  }
+
+  /** Each has the settings of its new state, and its place in the routing table. */
+  private settle(...releases: (Release | undefined)[]): void {
+    const { rows, released, publish } = this.parts;
+    for (const { id } of releases.filter(isThere)) released.refresh(this.standing.toReleased(rows.get(id)));
+    publish();
   }
 
   private setDomain({ request: { endpoint, environment, domain } }: Release): void {

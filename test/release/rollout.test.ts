@@ -147,9 +147,8 @@ describe('a canary', () => {
 });
 
 describe('the guard', () => {
-  const rollout = { steps: [{ percent: 50, holdMs: 3_600_000 }] };
-
-  async function openCanary(old: GivenVersion, fresh: GivenVersion) {
+  async function openCanary(old: GivenVersion, fresh: GivenVersion, percent = 50) {
+    const rollout = { steps: [{ percent, holdMs: 3_600_000 }] };
     const releasing = await openReleasing({ m: [old, fresh] });
     await releasing.settled((await releasing.approve({ model: 'm', version: 1 })).id, 'live');
     const { id } = await releasing.approve({ model: 'm', version: 2, rollout });
@@ -186,7 +185,7 @@ describe('the guard', () => {
 
   // Three times is enough where nothing else runs (docs/guard.md); here other tests may.
   test('takes back a version that is much slower', async () => {
-    const { releasing, id } = await openCanary(delayed(2), delayed(200));
+    const { releasing, id } = await openCanary(delayed(2), delayed(1500), 10);
     await using _ = releasing;
     const clients = askSteadily(releasing, 'm', 1, 2);
     const taken = await releasing.settled(id, 'rolled-back');
@@ -235,6 +234,25 @@ test('a version that fails its first request never gets any other', async () => 
   const { id } = await releasing.approve({ model: 'm', version: 2 });
   const failed = await releasing.settled(id, 'failed');
   expect(failed.reason).toContain('NaN');
+  expect((await releasing.ask('m')).version).toBe(1);
+});
+
+test('what is only kept for going back makes room for what is to serve, and comes back when it is needed', async () => {
+  const { devices } = openMachine({ cpu: 2 });
+  await using releasing = await openReleasing({ m: [adder(1), adder(2)], other: [adder(3)] }, { devices });
+  const { releases, supervisor } = releasing;
+  releases.setEnvironment(adam, 'staging', { keepWarmMs: 3_600_000 });
+  for (const version of [1, 2]) await releasing.settled((await releasing.approve({ model: 'm', version })).id, 'live');
+  const running = () =>
+    supervisor
+      .instances()
+      .map(({ model, version }) => `${model}:${version}`)
+      .sort();
+  expect(running()).toEqual(['m:1', 'm:2']);
+  await releasing.settled((await releasing.approve({ model: 'other', version: 1 })).id, 'live');
+  expect(running()).toEqual(['m:2', 'other:1']);
+  await releases.removeEndpoint(adam, 'other');
+  await releases.rollback(olga, 'm');
   expect((await releasing.ask('m')).version).toBe(1);
 });
 
