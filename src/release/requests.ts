@@ -170,6 +170,7 @@ export function createRequests(parts: RequestParts): Requests {
       requireOwn(actor, release);
       const { settings } = environments.get(release.request.environment);
       requireRequester(roleOf(actor), settings, release.request.environment);
+      checkPlace(release.request);
       const { checks } = await gather(release, reviewing);
       const hopeless = checks.find((check) => isRed(check) && !check.mayOverride);
       if (hopeless) throw new AppError('conflict', hopeless.text, 'Change the request, then submit it again.');
@@ -211,6 +212,7 @@ export function createRequests(parts: RequestParts): Requests {
       const release = rows.get(id);
       const { settings } = environments.get(release.request.environment);
       if (release.state === 'submitted') requireFourEyes(actor, release, settings);
+      checkPlace(release.request);
       const { checks } = await gather(release, reviewing);
       const red = checks.filter(isRed);
       const hopeless = red.find((check) => !check.mayOverride);
@@ -224,13 +226,14 @@ export function createRequests(parts: RequestParts): Requests {
             'Ask for changes, or override them with a reason.',
           );
         }
-        if (!mayDo(actor, 'release.override')) {
-          throw new AppError('forbidden', 'Red checks are overridden by an administrator alone.');
-        }
+      }
+      const excuse = override?.trim();
+      // It also excuses what turns out only later.
+      if (excuse && !mayDo(actor, 'release.override')) {
+        throw new AppError('forbidden', 'Red checks are overridden by an administrator alone.');
       }
       // Asked again: another may have decided while the checks were made.
       return rows.transaction(() => {
-        const excuse = override?.trim();
         if (excuse) rows.addEvent(id, 'overridden', by, excuse, { checks: red.map(({ name }) => name) });
         return accept(rows.get(id), by, comment.trim() || 'Approved.', excuse ? { override: excuse } : {});
       });

@@ -79,12 +79,12 @@ export class Rollouts {
   tick(): void {
     if (this.isStopping) return;
     const { rows } = this.parts;
-    for (const release of rows.inState('approved')) this.considerStart(release);
+    for (const release of rows.inState('approved')) attempt(release, () => this.considerStart(release));
     for (const release of rows.inState('rolling-out')) {
       if (!this.working.has(release.id)) void this.track(release, () => this.proceed(rows.get(release.id)));
     }
-    for (const release of rows.inState('live')) this.watch(release);
-    for (const release of rows.warm()) this.cool(release);
+    for (const release of rows.inState('live')) attempt(release, () => this.watch(release));
+    for (const release of rows.warm()) attempt(release, () => this.cool(release));
   }
 
   /** Resolves when nothing is under way. */
@@ -263,6 +263,15 @@ export class Rollouts {
       .finally(() => this.working.delete(id));
     this.working.set(id, done);
     return done;
+  }
+}
+
+/** One that is in trouble must not keep the others from going on. */
+function attempt(release: Release, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    noteTrouble(release, error);
   }
 }
 

@@ -134,6 +134,12 @@ export class Switching {
     const { live, rollout, warm } = this.standing.get(endpoint);
     const text = `${by.name} removed the endpoint.`;
     if (rollout) this.takeOff(rollout, text, by);
+    for (const { id } of rows.list({ endpoint, state: 'approved' })) {
+      rows.transaction(() => {
+        rows.move(id, 'withdrawn', { reason: text, endedMs: now() });
+        rows.addEvent(id, 'withdrawn', by, text);
+      });
+    }
     if (live) {
       rows.transaction(() => {
         rows.move(live.id, 'superseded', { reason: text, endedMs: now(), warmUntilMs: now(), watchUntilMs: null });

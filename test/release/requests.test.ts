@@ -166,7 +166,9 @@ test('an endpoint that is removed answers no more, and its history stays', async
   const { id } = await releasing.approve({ model: 'm', version: 1 });
   await releasing.settled(id, 'live');
   expect(await fails(() => releases.requireRemovable('m', 1))).toMatchObject({ code: 'conflict' });
+  const waiting = await releasing.approve({ model: 'm', version: 2, notBeforeMs: Date.now() + 3_600_000 });
   await releases.removeEndpoint(olga, 'm');
+  expect(releases.get(waiting.id).state).toBe('withdrawn');
   expect(supervisor.instances()).toEqual([]);
   expect(releases.endpoints()).toEqual([]);
   expect(releases.get(id)).toMatchObject({ state: 'superseded', reason: 'olga removed the endpoint.' });
