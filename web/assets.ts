@@ -14,6 +14,7 @@ import adminStyle from './assets/admin.css' with { type: 'text' };
 import docsStyle from './assets/docs.css' with { type: 'text' };
 import modelStyle from './assets/models.css' with { type: 'text' };
 import notifyStyle from './assets/notify.css' with { type: 'text' };
+import releaseStyle from './assets/release.css' with { type: 'text' };
 
 export interface Asset {
   body: string;
@@ -28,8 +29,11 @@ const style = 'text/css; charset=utf-8';
 /** By the name in `/assets/NAME?v=HASH`. */
 export const assets: ReadonlyMap<string, Asset> = new Map(
   Object.entries({
-    'admin.css': asset([uplotStyle, ...[adminStyle, modelStyle, notifyStyle].map(lean)].join('\n'), style),
-    'docs.css': asset(lean(docsStyle), style),
+    'admin.css': asset(
+      [uplotStyle, ...[adminStyle, modelStyle, notifyStyle, releaseStyle].map(dense)].join('\n'),
+      style,
+    ),
+    'docs.css': asset(dense(docsStyle), style),
     'htmx.js': asset(htmxScript, script),
     'uplot.js': asset(uplotScript, script),
     'admin.js': asset(lean(adminScript), script),
@@ -44,6 +48,15 @@ export const assets: ReadonlyMap<string, Asset> = new Map(
 /** Without lines of comment and indentation: they are for who works on it. Templates of several lines have none that matter. */
 function lean(text: string): string {
   return text.replaceAll(/^[ \t]*(?:\/\/.*|\/\*[^]*?\*\/[ \t]*)\n/gm, '').replaceAll(/^[ \t]+/gm, '');
+}
+
+/** A style without what only separates its words for the eye. */
+function dense(css: string): string {
+  return lean(css)
+    .replaceAll(/([{};,])\s*\n/g, '$1')
+    .replaceAll(/([a-z-]+): /g, '$1:')
+    .replaceAll(' {', '{')
+    .replaceAll(';}', '}');
 }
 
 function asset(body: string, type: string): Asset {

@@ -19,6 +19,13 @@ const shapes = {
   settings:
     '<path d="M3 6h6.5m4 0H17M3 14h3.5m4 0H17"/><circle cx="11.5" cy="6" r="2"/><circle cx="8.5" cy="14" r="2"/>',
   about: '<circle cx="10" cy="10" r="7.2"/><path d="M10 9.2v4.5M10 6.3v.3"/>',
+  endpoint:
+    '<circle cx="5" cy="10" r="2.2"/><path d="M7.2 10H11m0 0c2 0 1.6-4.5 3.6-4.5H17M11 10c2 0 1.6 4.5 3.6 4.5H17"/>',
+  release: '<path d="M3 16.8h14M10 13V3.2M6 7.2l4-4 4 4"/>',
+  environment:
+    '<rect x="2.8" y="3.5" width="6" height="13" rx="1.3"/><rect x="11.2" y="3.5" width="6" height="13" rx="1.3"/><path d="M4.8 7h2m6.4 0h2"/>',
+  compare: '<path d="M10 2.8v14.4M7.5 5.5H3v9h4.5M12.5 5.5H17v9h-4.5"/>',
+  rollback: '<path d="M7 4 3.2 7.8 7 11.6"/><path d="M3.6 7.8h8.2a4.4 4.4 0 0 1 0 8.8H8"/>',
   menu: '<path d="M3 5.5h14M3 10h14M3 14.5h14"/>',
   search: '<circle cx="8.8" cy="8.8" r="5.3"/><path d="m12.8 12.8 4.2 4.2"/>',
   plus: '<path d="M10 4v12M4 10h12"/>',

@@ -31,6 +31,8 @@ export interface Frame {
   nowMs: number;
   /** Absent on pages before sign-in. */
   viewer?: Viewer;
+  /** Releases that wait for a decision; absent for who may not decide. */
+  waiting?: number;
   /** What the last action did, shown once. */
   flash?: { tone: Tone; text: string };
 }

@@ -53,7 +53,7 @@ interface Labelled {
 }
 
 export interface FieldProps extends Labelled {
-  type?: 'text' | 'password' | 'number' | 'email' | 'url' | 'date' | 'search';
+  type?: 'text' | 'password' | 'number' | 'email' | 'url' | 'date' | 'datetime-local' | 'search';
   /** When the state has none. */
   value?: string | number;
   /** More lines than one. */

@@ -53,8 +53,8 @@ export interface SegmentMeterProps {
   label: string;
   segments: Segment[];
   max: number;
-  /** The last entry of the legend: what is left. */
-  rest: { label: string; text: string };
+  /** The last entry of the legend: what is left; absent: nothing is. */
+  rest?: { label: string; text: string };
   /** Names for every segment below the bar. */
   legend?: boolean;
 }
@@ -62,7 +62,7 @@ export interface SegmentMeterProps {
 /** A device's memory. To move it live put it into an element with `data-live-key` and send `{html}`. */
 export function segmentMeter({ label, segments, max, rest, legend = true }: SegmentMeterProps): Html {
   const placed = place(segments, max);
-  const spoken = [...segments.map((each) => `${each.label} ${each.text}`), `${rest.label} ${rest.text}`].join(', ');
+  const spoken = [...segments, ...(rest ? [rest] : [])].map((each) => `${each.label} ${each.text}`).join(', ');
   return html`<div class="segments">
     <svg viewBox="0 0 100 1" preserveAspectRatio="none" role="img" aria-label="${label}: ${spoken}">
       ${placed.map(
@@ -83,7 +83,7 @@ export function segmentMeter({ label, segments, max, rest, legend = true }: Segm
               <b>${text}</b>
             </li>`,
         )}
-        <li><i class="swatch free"></i><span>${rest.label}</span><b>${rest.text}</b></li>
+        ${rest && html`<li><i class="swatch free"></i><span>${rest.label}</span><b>${rest.text}</b></li>`}
       </ul>`
     }
   </div>`;

@@ -1,9 +1,11 @@
 // What the screens say: every string in English and Simplified Chinese, looked up by key, and numbers, sizes and times
 // written as each language does. Knows no HTML: what it returns is escaped where it is used.
 import { accessTexts } from './access.ts';
+import { endpointTexts } from './endpoint.ts';
 import { machineTexts } from './machine.ts';
 import { modelTexts } from './models.ts';
 import { notifyTexts } from './notify.ts';
+import { releaseTexts } from './release.ts';
 import { createInterpreter, said } from './said.ts';
 import { shellTexts } from './shell.ts';
 import { systemTexts } from './system.ts';
@@ -21,6 +23,8 @@ export const texts = {
   ...machineTexts,
   ...modelTexts,
   ...notifyTexts,
+  ...releaseTexts,
+  ...endpointTexts,
 } as const;
 
 export const languages = ['en', 'zh'] as const;

@@ -47,6 +47,7 @@ export const releaseSaid: Said = [
   ["Version {version} of '{model}' is not loaded.", '“{model}”的版本 {version} 未加载。'],
   ['Load it first.', '请先加载。'],
   ["There is no environment '{name}'.", '没有环境“{name}”。'],
+  ['There is no such environment.', '没有该环境。'],
   ['There are {list}.', '可选：{list}。'],
   ['{who} has changed this environment meanwhile.', '{who} 在此期间修改了该环境。'],
   ['Look at it again and repeat your change.', '请重新查看后再次修改。'],
