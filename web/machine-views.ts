@@ -7,6 +7,7 @@ import type { PlacementSettings } from '../src/device/placement-settings.ts';
 import type { PlacementPreview } from '../src/device/placement-views.ts';
 import type { InstanceStatus } from '../src/inference/supervisor.ts';
 import type { TrafficPoint } from '../src/monitor/traffic.ts';
+import type { EnvironmentName } from '../src/release/types.ts';
 import type { FormState } from './view-types.ts';
 
 export type { Decision, DecisionKind, Finding, PlacementSettings, TrafficPoint };
@@ -23,7 +24,21 @@ export type Attention =
   | { kind: 'lost'; label: string; reason: string }
   | { kind: 'full'; label: string; share: number }
   | { kind: 'trouble'; level: 'warning' | 'error'; what: string; fix: string }
-  | { kind: 'key'; name: string; expiresMs: number };
+  | { kind: 'key'; name: string; expiresMs: number }
+  | {
+      /** off: taken off by the guard, or never answered. changes: who looks has to change something. */
+      kind: 'release-off' | 'release-waiting' | 'release-changes' | 'release-rolling';
+      id: number;
+      endpoint: string;
+      environment: EnvironmentName;
+      /** E.g. "faces:4". */
+      version: string;
+      /** Who asked. */
+      who: string;
+      reason: string;
+      /** Of the callers that get it, 0…1. */
+      share: number;
+    };
 
 export interface MemoryUse {
   usedBytes: number;

@@ -2,6 +2,7 @@
 import type { VersionState } from '../src/inference/routing.ts';
 import type { TableColumn, TaskName, TensorSpec, VersionRecord } from '../src/types.ts';
 import type { DecisionRow, InstanceRow, Outcome, TrafficPoint } from './machine-views.ts';
+import type { Retention, ServedBy, VersionNote, VersionStanding } from './release-views.ts';
 import type { FormState, Page } from './view-types.ts';
 
 export type ModelState = VersionState | 'unloaded';
@@ -71,12 +72,17 @@ export interface ModelView {
   outcome: Outcome;
   /** What went wrong last, unless it went well afterwards. */
   trouble?: { atMs: number; text: string };
+  /** Endpoints that serve one of its versions. */
+  served: ServedBy[];
 }
 
 export interface VersionsView {
   head: ModelHead;
   /** Newest first. */
-  versions: VersionView[];
+  versions: (VersionView & { note: VersionNote })[];
+  served: ServedBy[];
+  retention: Retention;
+  form: FormState;
 }
 
 export interface VersionPageView {
@@ -88,6 +94,7 @@ export interface VersionPageView {
   isNew: boolean;
   /** Why it could not be loaded or removed. */
   problem?: string;
+  standing: VersionStanding;
 }
 
 export interface CallView {

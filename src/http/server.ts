@@ -91,6 +91,7 @@ export function createServer({
     gate,
     version: control.info().version,
     unreadCount: (user) => control.notifier.unreadCount(user),
+    waiting: () => control.release.waiting(),
   });
   const apiParts = {
     control,

@@ -46,6 +46,8 @@ async function inspect(path: string, options: OpenOptions) {
   const view = await openPage(server.url.href + path, options);
   try {
     await until(view, `[...document.querySelectorAll('am-chart')].every((chart) => chart.querySelector('canvas'))`);
+    // A form with faults has gone to the first; what is half under the bar would count as too small.
+    await view.evaluate('scrollTo(0, 0)');
     // Injected past the page's policy, as developer tools do.
     await view.cdp('Runtime.evaluate', { expression: axe });
     const { violations } = await view.evaluate<{ violations: Finding[] }>(

@@ -87,6 +87,16 @@ function sampleAttention(text: string): Attention[] {
     { kind: 'refused', model: text, version: 1, reason: text },
     { kind: 'fewer', model: text, version: 1, reason: text },
     { kind: 'key', name: text, expiresMs: nowMs + 3000 * minute },
+    ...(['release-off', 'release-waiting', 'release-changes', 'release-rolling'] as const).map((kind) => ({
+      kind,
+      id: 12,
+      endpoint: text,
+      environment: 'production' as const,
+      version: `${text}:4`,
+      who: text,
+      reason: text,
+      share: 0.25,
+    })),
   ];
 }
 

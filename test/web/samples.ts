@@ -30,6 +30,7 @@ export function sampleFrame(
     csrf: 'csrf-sample',
     version: '0.2.0',
     nowMs,
+    waiting: role === 'administrator' ? 2 : undefined,
     viewer: role === 'nobody' ? undefined : { name: 'li.wei', role, may: () => role === 'administrator' },
   };
 }

@@ -9,6 +9,7 @@ import { userFormScreen, userLinkScreen, usersScreen } from '../../web/screens/u
 import type { Frame, KeyRow, SessionRow, UserRow } from '../../web/view-types.ts';
 import { machineScreens } from './machine-screens.ts';
 import { notifyScreens } from './notify-screens.ts';
+import { releaseScreens } from './release-screens.ts';
 import { nowMs } from './samples.ts';
 
 const hour = 3_600_000;
@@ -28,6 +29,7 @@ export function sampleScreens(text: string): Record<string, (frame: Frame) => Ht
   return {
     ...machineScreens(text),
     ...notifyScreens(text),
+    ...releaseScreens(text),
     setup: (frame) => setupScreen(frame, { token: text, form: wrong }),
     'setup-link': (frame) => setupScreen(frame, { token: '', form: blank, spent: true }),
     'setup-spent': (frame) => setupScreen(frame, { token: text, form: blank, spent: true }),

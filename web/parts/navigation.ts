@@ -14,6 +14,8 @@ interface Entry {
   icon: IconName;
   /** Absent: for everybody who is signed in. */
   action?: Action;
+  /** Of what waits there for whoever looks. */
+  count?(frame: Frame): number | undefined;
 }
 
 const groups: { label?: TextKey & `nav.${string}`; entries: Entry[] }[] = [
@@ -23,6 +25,20 @@ const groups: { label?: TextKey & `nav.${string}`; entries: Entry[] }[] = [
       { label: 'nav.models', href: '/admin/models', icon: 'models', action: 'model.read' },
       { label: 'nav.instances', href: '/admin/instances', icon: 'instances', action: 'instance.read' },
       { label: 'nav.devices', href: '/admin/devices', icon: 'devices', action: 'device.read' },
+    ],
+  },
+  {
+    label: 'nav.goLive',
+    entries: [
+      { label: 'nav.endpoints', href: '/admin/endpoints', icon: 'endpoint', action: 'endpoint.read' },
+      {
+        label: 'nav.releases',
+        href: '/admin/releases',
+        icon: 'release',
+        action: 'release.read',
+        count: ({ waiting }) => waiting,
+      },
+      { label: 'nav.environments', href: '/admin/environments', icon: 'environment', action: 'environment.read' },
     ],
   },
   {
@@ -65,10 +81,17 @@ export function navigation(frame: Frame): Html {
   </nav>`;
 }
 
-function navigationLink({ t, path }: Frame, { label, href, icon: name }: Entry): Html {
+function navigationLink(frame: Frame, { label, href, icon: name, count }: Entry): Html {
+  const { t, path } = frame;
+  const waiting = count?.(frame) ?? 0;
   const here = path.split('?')[0]!;
   const isHere = here === href || (href !== '/admin' && here.startsWith(`${href}/`));
   return html`<li>
-    <a href="${href}" ${attributes({ 'aria-current': isHere && 'page' })}>${icon(name)}${t(label)}</a>
+    <a href="${href}" ${attributes({ 'aria-current': isHere && 'page' })}
+      >${icon(name)}${t(label)}${
+        waiting > 0 &&
+        html`<span class="count" title="${t('menu.waiting', { count: waiting })}">${t.number(waiting)}</span>`
+      }</a
+    >
   </li>`;
 }

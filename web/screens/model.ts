@@ -1,4 +1,5 @@
 // The pages of one model: how it is doing, its versions, how to call it, and what its instances say.
+import { address } from '../address.ts';
 import { taskExamples, tensorExamples } from '../call-examples.ts';
 import { type Html, html } from '../html.ts';
 import type {
@@ -20,6 +21,7 @@ import { page, type PageProps } from '../parts/page.ts';
 import { table } from '../parts/table.ts';
 import { card, codeTabs } from '../parts/tabs.ts';
 import { codeBlock, copyable, keyValues, moment } from '../parts/text-block.ts';
+import type { VersionNote } from '../release-views.ts';
 import type { Text } from '../text/text.ts';
 import type { Frame } from '../view-types.ts';
 import { decisionTimeline } from './decisions.ts';
@@ -27,6 +29,8 @@ import { said } from './devices.ts';
 import { instanceTable, logText } from './instances.ts';
 import { modelPath, type ModelTab, modelTabs, stateChip, untilSettled } from './models.ts';
 import { latencySeries, latencyValues, trafficTexts } from './overview.ts';
+import { releaseChip, versionName } from './releases.ts';
+import { goLiveButton, retentionCard, servedCard, tagChips } from './version-standing.ts';
 import { manifestCard, placementCard, signatureCard, versionActions, warningList } from './version.ts';
 
 /** The frame of every page of a model. */
@@ -71,7 +75,7 @@ export function modelScreen(frame: Frame, view: ModelView): Html {
   const { head, shown, traffic, instances, trouble } = view;
   return modelPage(frame, head, '', {
     lead: shown.manifest.description,
-    actions: html`${viewer?.may('model.write') && button(addVersion(frame, head.name))}
+    actions: html`${viewer?.may('model.write') && button(addVersion(frame, head.name))} ${goLiveButton(frame, shown)}
     ${versionActions(frame, shown, head.current)}`,
     live: traffic && '/admin/live?topics=traffic,instances',
     body: html`${untilSettled(frame, [head.state, shown.state])}
@@ -85,6 +89,7 @@ export function modelScreen(frame: Frame, view: ModelView): Html {
         })
       }
       ${warningList(frame, shown)} ${traffic && trafficPart(frame, head.name, traffic)}
+      ${servedCard(frame, view.served)}
       <div class="columns">${addressCard(frame, view)} ${placementCard(frame, head.name, view.outcome)}</div>
       ${
         instances.length > 0 &&
@@ -207,7 +212,7 @@ function dangerCard(frame: Frame, { name, versions }: ModelHead): Html | undefin
   });
 }
 
-export function versionsScreen(frame: Frame, { head, versions }: VersionsView): Html {
+export function versionsScreen(frame: Frame, { head, versions, served, retention, form }: VersionsView): Html {
   const { t } = frame;
   return modelPage(frame, head, '/versions', {
     body: [
@@ -215,7 +220,7 @@ export function versionsScreen(frame: Frame, { head, versions }: VersionsView): 
         frame,
         versions.map(({ state }) => state),
       )}`,
-      table<VersionView>({
+      table<VersionsView['versions'][number]>({
         caption: t('model.versions'),
         rows: versions,
         empty: emptyState({ icon: 'models', title: t('table.none') }),
@@ -227,11 +232,21 @@ export function versionsScreen(frame: Frame, { head, versions }: VersionsView): 
               html`<a href="${modelPath(head.name, `/versions/${version}`)}"
                   >${t('version.number', { version: String(version) })}</a
                 >
-                ${version === head.current && html`<small>${t('version.isCurrent')}</small>`}`,
+                ${version === head.current && html`<small>${t('version.isCurrent')}</small>`}
+                ${served
+                  .filter((each) => each.version === version)
+                  .map(
+                    ({ endpoint, state }) =>
+                      html`<small class="chip-row">${endpoint} ${releaseChip(frame, state)}</small>`,
+                  )}`,
           },
           { label: t('model.state'), cell: ({ state }) => stateChip(frame, state) },
           { label: t('version.created'), cell: ({ createdAt }) => moment(frame, Date.parse(createdAt)) },
-          { label: t('model.size'), align: 'end', cell: ({ bytes }) => t.bytes(bytes) },
+          {
+            label: t('model.size'),
+            align: 'end',
+            cell: ({ bytes }) => html`<span class="one-line">${t.bytes(bytes)}</span>`,
+          },
           {
             label: t('version.origin'),
             cell: ({ manifest: { origin } }) =>
@@ -239,23 +254,43 @@ export function versionsScreen(frame: Frame, { head, versions }: VersionsView): 
           },
           {
             label: t('version.notes'),
-            cell: ({ warnings }) =>
-              warnings.length > 0 &&
-              chip({
-                tone: 'warn',
-                label: t('version.warnings', { count: warnings.length }),
-                title: warnings.map((warning) => t.said(warning)).join('\n'),
-              }),
+            cell: ({ warnings, note }) => noteChips(frame, warnings, note),
           },
           {
             label: t('table.actions'),
             role: 'actions',
-            cell: (version) => html`<div class="buttons">${versionActions(frame, version, head.current)}</div>`,
+            cell: (version) =>
+              html`<div class="buttons">
+                ${compareButton(frame, version, previousOf(versions, version))}
+                ${versionActions(frame, version, head.current)}
+              </div>`,
           },
         ],
       }),
+      retentionCard(frame, head.name, retention, form),
     ],
   });
+}
+
+function noteChips({ t }: Frame, warnings: string[], note: VersionNote): Html | undefined {
+  const isArchived = note.archivedMs !== undefined;
+  if (warnings.length === 0 && note.tags.length === 0 && !isArchived) return undefined;
+  const label = t('version.warnings', { count: warnings.length });
+  return html`<span class="chip-row">
+    ${warnings.length > 0 && chip({ tone: 'warn', label, title: warnings.map((warning) => t.said(warning)).join('\n') })}
+    ${isArchived && chip({ tone: 'idle', label: t('note.archivedChip') })} ${tagChips(note)}
+  </span>`;
+}
+
+/** Of the one before, where there is one. */
+function previousOf(versions: VersionView[], { version }: VersionView): VersionView | undefined {
+  return versions.find((each) => each.version < version);
+}
+
+function compareButton({ t }: Frame, version: VersionView, previous: VersionView | undefined): Html | undefined {
+  if (!previous) return undefined;
+  const [a, b] = [previous, version].map((each) => versionName(each));
+  return button({ label: t('compare.do'), kind: 'quiet', href: address('/admin/compare', { a, b }) });
 }
 
 export function callScreen(frame: Frame, { head, origin, shown }: CallView): Html {

@@ -19,6 +19,10 @@ const tones: Record<Exclude<Attention['kind'], 'trouble'>, Tone> = {
   fewer: 'warn',
   full: 'warn',
   key: 'warn',
+  'release-off': 'bad',
+  'release-waiting': 'warn',
+  'release-changes': 'warn',
+  'release-rolling': 'info',
 };
 
 export function overviewScreen(frame: Frame, view: OverviewView): Html {
@@ -49,9 +53,11 @@ function latest(frame: Frame, decisions: DecisionRow[]): Html {
 }
 
 export function overviewState({ t }: Frame, attention: Attention[]): Html {
-  if (attention.length === 0) return chip({ tone: 'good', label: t('overview.well') });
-  const tone = attention.some((item) => toneOf(item) === 'bad') ? 'bad' : 'warn';
-  return chip({ tone, label: t('overview.needs', { count: attention.length }) });
+  // What is on its way needs nobody.
+  const needed = attention.filter((item) => toneOf(item) !== 'info');
+  if (needed.length === 0) return chip({ tone: 'good', label: t('overview.well') });
+  const tone = needed.some((item) => toneOf(item) === 'bad') ? 'bad' : 'warn';
+  return chip({ tone, label: t('overview.needs', { count: needed.length }) });
 }
 
 export function attentionPart(frame: Frame, attention: Attention[]): Html {
@@ -86,6 +92,11 @@ function wordsOf({ t }: Frame, item: Attention): { title?: string; text: string 
       const text = t('attention.fullWhat', { share: t.percent(item.share) });
       return { title: t('attention.full', { device: item.label }), text, action: toDevices };
     }
+    case 'release-off':
+    case 'release-waiting':
+    case 'release-changes':
+    case 'release-rolling':
+      return releaseWords(t, item);
     default: {
       const text = t('attention.keyWhat', { date: t.date(item.expiresMs) });
       return {
@@ -94,6 +105,36 @@ function wordsOf({ t }: Frame, item: Attention): { title?: string; text: string 
         action: link(t('attention.toKeys'), '/admin/keys'),
       };
     }
+  }
+}
+
+function releaseWords(t: Text, item: Extract<Attention, { kind: `release-${string}` }>) {
+  const { kind, id, endpoint, version, who, reason, share } = item;
+  const names = { version, endpoint };
+  const environment = t(`environment.${item.environment}`);
+  const asTyped = html`<span class="as-typed">${reason}</span>`;
+  const toRelease = button({ label: t('attention.toRelease'), href: `/admin/releases/${id}` });
+  const toEndpoint = button({
+    label: t('attention.toEndpoint'),
+    href: `/admin/endpoints/${encodeURIComponent(endpoint)}`,
+  });
+  switch (kind) {
+    case 'release-waiting':
+      return {
+        title: t('attention.waiting'),
+        text: t('attention.waitingWhat', { ...names, environment, who }),
+        action: toRelease,
+      };
+    case 'release-changes':
+      return { title: t('attention.changesAsked', { version }), text: asTyped, action: toRelease };
+    case 'release-rolling':
+      return {
+        title: t('attention.rolling', names),
+        text: t('attention.rollingWhat', { share: t.percent(share) }),
+        action: toEndpoint,
+      };
+    default:
+      return { title: t('attention.off', names), text: asTyped, action: toRelease };
   }
 }
 

@@ -17,10 +17,11 @@ import type { Frame } from '../view-types.ts';
 import { said } from './devices.ts';
 import { modelPath, stateChip, untilSettled } from './models.ts';
 import { outcomePart } from './placement.ts';
+import { archivedNotice, goLiveButton, standingCard } from './version-standing.ts';
 
 export function versionScreen(frame: Frame, view: VersionPageView): Html {
   const { t } = frame;
-  const { head, version, outcome, isNew, problem } = view;
+  const { head, version, outcome, isNew, problem, standing } = view;
   return page(frame, {
     title: t('version.title', { name: head.name, version: String(version.version) }),
     lead: version.manifest.description,
@@ -30,15 +31,16 @@ export function versionScreen(frame: Frame, view: VersionPageView): Html {
       { label: t('model.versions'), href: modelPath(head.name, '/versions') },
     ],
     state: stateChip(frame, version.state),
-    actions: versionActions(frame, version, head.current, true),
+    actions: html`${goLiveButton(frame, version)} ${versionActions(frame, version, head.current, true)}`,
     body: html`${untilSettled(frame, [version.state])}
       ${problem !== undefined && notice({ tone: 'bad', text: said(t, problem) })}
       ${isNew && version.state === 'unloaded' && notice({ tone: 'info', title: t('version.new'), text: t('version.newWhat') })}
       ${version.reason && notice({ tone: version.state === 'failed' ? 'bad' : 'info', text: said(t, version.reason) })}
-      ${warningList(frame, version)}
+      ${archivedNotice(frame, standing.note)} ${warningList(frame, version)}
       <div class="columns">${identityCard(frame, version)} ${contentCard(frame, version)}</div>
       ${signatureCard(frame, version)}
-      <div class="columns">${manifestCard(frame, version)} ${placementCard(frame, head.name, outcome)}</div>`,
+      <div class="columns">${manifestCard(frame, version)} ${placementCard(frame, head.name, outcome)}</div>
+      ${standingCard(frame, version, standing)}`,
   });
 }
 

@@ -1,10 +1,11 @@
 // What a person should look at: versions that failed or found no room, devices that are lost or full, what the doctor
-// found, keys that expire soon.
+// found, releases that wait or were taken off, keys that expire soon.
 import type { Attention, DeviceView } from '../../../web/machine-views.ts';
 import { type Actor, mayDo } from '../../access/actor.ts';
 import type { Finding } from '../../device/doctor.ts';
 import type { VersionPlacement } from '../../device/placement-views.ts';
 import type { MachineContext } from './machine-routes.ts';
+import { releaseAttention } from './release-attention.ts';
 
 const fullShare = 0.95;
 const soonMs = 14 * 24 * 3_600_000;
@@ -21,11 +22,14 @@ export function findAttention(
   const { versions } = control.placement.overview();
   const refused = refusedVersions(control);
   const found = versions.flatMap((version) => ofVersion(version, refused));
+  const releases = releaseAttention(control, actor, nowMs);
   return [
     ...found.filter(({ kind }) => kind === 'failed'),
+    ...releases.filter(({ kind }) => kind === 'release-off'),
     ...devices.flatMap(ofDevice),
     ...(mayDo(actor, 'doctor.read') ? troubles(health.known() ?? [], devices) : []),
     ...found.filter(({ kind }) => kind !== 'failed'),
+    ...releases.filter(({ kind }) => kind !== 'release-off'),
     ...expiringKeys(access, actor, nowMs),
   ];
 }

@@ -23,6 +23,7 @@ import type { MachineContext } from './machine-routes.ts';
 import { gpuMemoryOf, hostMemoryOf, readDecisions, readDevices, readInstances } from './machine.ts';
 import { totalsOf } from './model-view.ts';
 import { countModels, latestDecisions } from './overview.ts';
+import { endpointsUpdates, endpointUpdates, releaseUpdates } from './release-topics.ts';
 import { userOf, type Visit } from './visit.ts';
 
 /** As web/assets/admin.js takes it. */
@@ -81,7 +82,17 @@ interface Topic {
   updates(frame: Frame, look: Look, visit: Visit): LiveUpdates;
 }
 
-export type TopicName = 'inbox' | 'overview' | 'devices' | 'instances' | 'log' | 'traffic' | 'decisions';
+export type TopicName =
+  | 'inbox'
+  | 'overview'
+  | 'devices'
+  | 'instances'
+  | 'log'
+  | 'traffic'
+  | 'decisions'
+  | 'endpoints'
+  | 'endpoint'
+  | 'release';
 
 export const topics: Record<TopicName, Topic> = {
   inbox: { updates: inboxUpdates },
@@ -92,6 +103,9 @@ export const topics: Record<TopicName, Topic> = {
   log: { action: 'instance.read', updates: logUpdates },
   traffic: { action: 'model.read', updates: trafficUpdates },
   decisions: { action: 'device.read', updates: decisionUpdates },
+  endpoints: { action: 'endpoint.read', updates: endpointsUpdates },
+  endpoint: { action: 'endpoint.read', updates: endpointUpdates },
+  release: { action: 'release.read', updates: releaseUpdates },
 };
 
 export const isTopic = (name: string): name is TopicName => Object.hasOwn(topics, name);

@@ -148,12 +148,15 @@ function streamFor({ visit, wanted, isAllowed, add, remove }: StreamParts): Read
   return new ReadableStream<Uint8Array>({ start, cancel: () => remove(listener) }, queue);
 }
 
+/** Their signature stands in the page's own address of the stream. */
+const madeWithPage = ['instances', 'endpoint.serving', 'endpoint.charts'];
+
 /** @returns what differs from what it returned before */
 function createChanges(visit: Visit, wanted: readonly TopicName[]): (look: Look) => Record<string, LiveValue> {
   const sent = new Map<string, string>();
-  // The page was made with this list already.
+  // The page was made with these already.
   const seen = visit.url.searchParams.get('seen');
-  if (seen !== null) sent.set('instances', seen);
+  if (seen !== null) for (const key of madeWithPage) sent.set(key, seen);
   let isFirst = true;
   return (look) => {
     const frame = { ...visit.frame, nowMs: look.nowMs };

@@ -13,7 +13,7 @@ import type {
 import type { Decision, DecisionFilter } from '../../device/decisions.ts';
 import type { Device } from '../../device/device.ts';
 import type { Account } from '../../device/ledger.ts';
-import type { InstanceHolding } from '../../device/placement-views.ts';
+import type { InstanceHolding, PlacementPreview } from '../../device/placement-views.ts';
 import { AppError } from '../../error.ts';
 import type { InstanceStatus } from '../../inference/supervisor.ts';
 import type { Control } from '../api/control.ts';
@@ -133,22 +133,26 @@ function labelsOf(control: Control): ReadonlyMap<string, string> {
 
 /** What would happen if the model were started now. What a person can put right is a problem in words, not an error. */
 export async function previewOf(control: Control, model: string, patch?: unknown, version?: number): Promise<Outcome> {
+  try {
+    return outcomeOf(control, await control.placement.preview(model, version, patch));
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code === 'internal') throw error;
+    return { problem: `${error.message} ${error.hint ?? ''}`.trim() };
+  }
+}
+
+/** With the names of devices, and how many instances there are already. */
+export function outcomeOf(control: Control, { placements, evictions, ...rest }: PlacementPreview): Outcome {
   const labels = labelsOf(control);
   const labelled = <T extends { deviceId: string }>(each: T) => ({
     ...each,
     device: labels.get(each.deviceId) ?? each.deviceId,
   });
-  try {
-    const { placements, evictions, ...rest } = await control.placement.preview(model, version, patch);
-    const isSame = (instance: InstanceStatus) => instance.model === model && instance.version === rest.version;
-    return {
-      ...rest,
-      placements: placements.map(labelled),
-      evictions: evictions.map(labelled),
-      instances: control.instances().filter(isSame).length,
-    };
-  } catch (error) {
-    if (!(error instanceof AppError) || error.code === 'internal') throw error;
-    return { problem: `${error.message} ${error.hint ?? ''}`.trim() };
-  }
+  const isSame = ({ model, version }: InstanceStatus) => model === rest.model && version === rest.version;
+  return {
+    ...rest,
+    placements: placements.map(labelled),
+    evictions: evictions.map(labelled),
+    instances: control.instances().filter(isSame).length,
+  };
 }

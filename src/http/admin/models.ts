@@ -2,19 +2,23 @@
 import { callScreen, emptyModelScreen, logScreen, modelScreen, versionsScreen } from '../../../web/screens/model.ts';
 import { modelPath, modelsScreen } from '../../../web/screens/models.ts';
 import { versionScreen } from '../../../web/screens/version.ts';
+import type { FormState } from '../../../web/view-types.ts';
 import { AppError, messageOf } from '../../error.ts';
 import { log } from '../../log.ts';
 import { parseVersion } from '../api/context.ts';
 import type { AdminContext } from './context.ts';
+import { empty } from './entry.ts';
 import { previewOf, readDecisions, readInstances } from './machine.ts';
 import { findShown, findTrouble, headOf, modelRows, trafficOf, versionOf } from './model-view.ts';
 import { cutPage } from './paging.ts';
+import { servedBy, standingOf, standingRoutes } from './version-standing.ts';
 import { type AdminRoute, ownPath, retry, seeOther, type Visit } from './visit.ts';
 
 /** A start that takes longer goes on while the person looks at the page. */
 const patienceMs = 8000;
 
-export function modelRoutes({ control }: AdminContext): AdminRoute[] {
+export function modelRoutes(context: AdminContext): AdminRoute[] {
+  const { control } = context;
   const { registry } = control;
   const instancesOf = (name: string) => readInstances(control).filter(({ model }) => model === name);
 
@@ -32,15 +36,32 @@ export function modelRoutes({ control }: AdminContext): AdminRoute[] {
       instances: instancesOf(name),
       outcome: await previewOf(control, name, undefined, shown.version),
       trouble: shown.state === 'ready' ? undefined : findTrouble(control, name),
+      served: servedBy(control, name),
     });
   }
 
-  async function version({ frame, params, url }: Visit, problem?: string) {
+  async function version({ frame, params, url }: Visit, problem?: string, form = empty) {
     const name = params.name!;
     const shown = versionOf(control, name, parseVersion(params.version!));
     const outcome = await previewOf(control, name, undefined, shown.version);
     const isNew = url.searchParams.has('new');
-    return versionScreen(frame, { head: headOf(control, name), version: shown, outcome, isNew, problem });
+    const standing = standingOf(control, name, shown.version, form);
+    return versionScreen(frame, { head: headOf(control, name), version: shown, outcome, isNew, problem, standing });
+  }
+
+  function versions({ frame, params }: Visit, form: FormState = empty) {
+    const name = params.name!;
+    const records = registry.listVersions(name).toReversed();
+    return versionsScreen(frame, {
+      head: headOf(control, name),
+      versions: records.map((record) => ({
+        ...versionOf(control, name, record.version),
+        note: control.release.versionNote(name, record.version),
+      })),
+      served: servedBy(control, name),
+      retention: control.release.retention(name),
+      form,
+    });
   }
 
   /** Where a person says what is to happen to a version, what can be put right is said on its page. */
@@ -91,12 +112,7 @@ export function modelRoutes({ control }: AdminContext): AdminRoute[] {
       path: '/admin/models/:name/versions',
       action: 'model.read',
       operation: 'getModel',
-      answer({ frame, params }) {
-        const name = params.name!;
-        const records = registry.listVersions(name).toReversed();
-        const versions = records.map((record) => versionOf(control, name, record.version));
-        return versionsScreen(frame, { head: headOf(control, name), versions });
-      },
+      answer: (visit) => versions(visit),
     },
     {
       method: 'GET',
@@ -172,6 +188,10 @@ export function modelRoutes({ control }: AdminContext): AdminRoute[] {
         return seeOther('/admin/models', { tone: 'good', text: frame.t('model.removed', { name }) });
       },
     },
+    ...standingRoutes(context, {
+      version: async (visit, form) => retry(await version(visit, undefined, form)),
+      versions: (visit, form) => retry(versions(visit, form)),
+    }),
   ];
 }
 

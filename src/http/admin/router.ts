@@ -28,6 +28,8 @@ export interface AdminParts {
   version: string;
   /** How much of a user's inbox is not read. */
   unreadCount: (user: string) => number;
+  /** Releases that wait for a decision. */
+  waiting(): number;
 }
 
 export interface Admin {
@@ -40,7 +42,8 @@ export interface Admin {
 /** Pages that have no /admin before their name. */
 const entrances = new Set(['/', '/setup', '/reset', '/sign-in', '/sign-in/sso', '/sign-in/callback']);
 
-export function createAdmin(routes: readonly AdminRoute[], { access, gate, version, unreadCount }: AdminParts): Admin {
+export function createAdmin(routes: readonly AdminRoute[], parts: AdminParts): Admin {
+  const { access, gate, version, unreadCount, waiting } = parts;
   const patterns = routes.map((route) => ({ route, parts: route.path.split('/') }));
 
   function match(method: string, pathname: string) {
@@ -68,6 +71,7 @@ export function createAdmin(routes: readonly AdminRoute[], { access, gate, versi
       version,
       nowMs: Date.now(),
       ...(actor.kind === 'user' && { viewer: viewerOf(actor, unreadCount(actor.id)) }),
+      ...(mayDo(actor, 'release.review') && { waiting: waiting() }),
       flash: readFlash(cookies),
     };
   }

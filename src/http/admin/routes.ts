@@ -4,12 +4,16 @@ import { accountRoutes } from './account.ts';
 import { auditRoutes } from './audit.ts';
 import type { AdminContext } from './context.ts';
 import { deriveRoutes } from './derive.ts';
+import { endpointRoutes } from './endpoints.ts';
 import { entryRoutes } from './entry.ts';
+import { environmentRoutes } from './environments.ts';
 import { inboxRoutes } from './inbox.ts';
 import { keyRoutes } from './keys.ts';
 import { machineRoutes } from './machine-routes.ts';
 import { modelRoutes } from './models.ts';
 import { notificationRoutes } from './notifications.ts';
+import { releaseRequestRoutes } from './release-request.ts';
+import { releaseRoutes } from './releases.ts';
 import { settingRoutes } from './settings.ts';
 import { signInRoutes } from './sign-ins.ts';
 import { ssoRoutes } from './sso.ts';
@@ -29,6 +33,11 @@ export function adminRoutes(context: AdminContext): AdminRoute[] {
     ...deriveRoutes(context),
     ...templateRoutes(context),
     ...tryRoutes(context),
+    ...endpointRoutes(context),
+    // Before the pages of each release: their names stand where a number would.
+    ...releaseRequestRoutes(context),
+    ...releaseRoutes(context),
+    ...environmentRoutes(context),
     ...aboutRoutes(context),
     ...accountRoutes(context),
     ...auditRoutes(context),
