@@ -5,9 +5,11 @@ import { join } from 'node:path';
 
 import { openSignedIn, type Visitor } from '../test/http/admin/session.ts';
 import { browserProblem, growToPage, openPage, servePages } from '../test/web/browser.ts';
+import { releasePreview } from '../test/web/release-screens.ts';
 import { gallery, sampleFrame } from '../test/web/samples.ts';
 import { sampleScreens } from '../test/web/screens.ts';
 import { languages, languageTags } from '../web/text/text.ts';
+import { goingLivePages, goingLiveScripts, goLive } from './shots-going-live.ts';
 
 const folder = join(import.meta.dir, '../dist/shots');
 const looks = [
@@ -23,7 +25,10 @@ const samples = { gallery, ...sampleScreens('wang.fang') };
 
 function serveSamples() {
   return servePages((_request, { pathname }) => {
+    if (pathname === '/admin/live') return silentStream();
     const [, language, name = ''] = pathname.split('/');
+    // The address in the page has no language.
+    if (pathname === '/admin/releases/preview') return releasePreview('wang.fang')(sampleFrame('en')).text;
     const render = Object.hasOwn(samples, name) ? samples[name as keyof typeof samples] : undefined;
     const known = languages.find((each) => each === language);
     const role = entry.includes(name) ? 'nobody' : 'administrator';
@@ -31,7 +36,18 @@ function serveSamples() {
   });
 }
 
-async function shoot(name: string, url: string, cookies: ReadonlyMap<string, string> = new Map()): Promise<void> {
+/** One that is on, and says nothing. */
+function silentStream(): Response {
+  const body = new ReadableStream({ start: (controller) => controller.enqueue(':\n\n') });
+  return new Response(body, { headers: { 'content-type': 'text/event-stream' } });
+}
+
+async function shoot(
+  name: string,
+  url: string,
+  cookies: ReadonlyMap<string, string> = new Map(),
+  script = '',
+): Promise<void> {
   for (const look of looks) {
     const view = await openPage('about:blank', look);
     for (const [cookie, value] of cookies) await view.cdp('Network.setCookie', { url, name: cookie, value });
@@ -44,6 +60,7 @@ async function shoot(name: string, url: string, cookies: ReadonlyMap<string, str
       for (const chart of document.querySelectorAll('am-chart')) {
         while (!chart.querySelector('canvas')) await new Promise(requestAnimationFrame);
       }
+      ${script};
       await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
     })()`);
     await Bun.write(join(folder, `${name}-${look.name}.png`), await view.screenshot());
@@ -95,6 +112,24 @@ async function callFaces({ fetch, get }: Visitor): Promise<void> {
   }
 }
 
+/** Screens that show releases that are really there. */
+async function shootGoingLive(isWanted: (name: string) => boolean): Promise<void> {
+  const wanted = languages.flatMap((language) =>
+    Object.entries(goingLivePages)
+      .map(([name, path]) => ({ name, path, language, file: `${name}-${language}` }))
+      .filter(({ file }) => isWanted(file)),
+  );
+  if (wanted.length === 0) return;
+  await using box = await openSignedIn();
+  const stop = await goLive(box);
+  const { administrator } = box;
+  for (const { name, path, language, file } of wanted) {
+    await administrator.post('/admin/preferences', { language: languageTags[language], back: '/admin' });
+    await shoot(file, `${box.url}/admin${path}`, administrator.cookies, goingLiveScripts[name]);
+  }
+  stop();
+}
+
 async function main(): Promise<void> {
   if (browserProblem) throw new Error(browserProblem);
   await mkdir(folder, { recursive: true });
@@ -110,6 +145,7 @@ async function main(): Promise<void> {
     if (isWanted(name)) await shoot(name, url);
   }
   if (given.length === 0) await shootModels(isWanted);
+  if (given.length === 0) await shootGoingLive(isWanted);
   await server.stop(true);
 }
 
