@@ -185,7 +185,7 @@ export const releaseTexts = {
   'event.approved': ['approved it', '批准了申请'],
   'event.overridden': ['overrode checks that are not met', '强制通过了未通过的检查'],
   'event.started': ['began the rollout', '开始发布'],
-  'event.stage': ['went on', '进入下一阶段'],
+  'event.stage': ['went on with', '进入下一阶段：'],
   'event.live': ['made it live', '完成上线'],
   'event.superseded': ['put another in its place', '由新版本取代'],
   'event.rolled-back': ['rolled it back', '执行了回滚'],
