@@ -1,7 +1,7 @@
 // Sends an event to a person by mail, in that person's language, with a link to its page.
 import type { UserRecord } from '../access/user-record.ts';
 import { messageOf } from '../error.ts';
-import { beforeAbort } from './before-abort.ts';
+import { beforeAbort } from '../net/before-abort.ts';
 import type { Words } from './event.ts';
 import type { Mail, SendMail } from './mail-server.ts';
 import type { DueDelivery, Outbox, Outcome, StoredEvent } from './outbox.ts';

@@ -5,6 +5,7 @@ import type { Networks } from '../access/networks.ts';
 import { takeSealKey } from '../access/seal-key.ts';
 import type { Users } from '../access/users.ts';
 import { AppError } from '../error.ts';
+import { type Resolve, resolveHost } from '../net/target.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { type AttemptResult, type Channel, Dispatcher } from './dispatcher.ts';
 import { type NotifyEvent, testKind } from './event.ts';
@@ -12,7 +13,6 @@ import { Inbox, type InboxEntry } from './inbox.ts';
 import { sendByMail, takesMail } from './mail-channel.ts';
 import { openMailServer, parseMailServer, type SendMail } from './mail-server.ts';
 import { type DeliveryFilter, type DeliveryRecord, Outbox, type Outcome, type Receiver } from './outbox.ts';
-import { type Resolve, resolveHost } from './target.ts';
 import { sendToWebhook, type WebhookChannelParts } from './webhook-channel.ts';
 import { Webhooks } from './webhooks.ts';
 

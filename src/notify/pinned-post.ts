@@ -1,24 +1,9 @@
-// One POST to an address that was chosen before, under the name that the URL has. Follows nothing, asks no proxy and no
-// name server, and reads no more of an answer than is worth keeping.
-import { type IncomingMessage, request as requestHttp, type RequestOptions } from 'node:http';
-import { request as requestHttps } from 'node:https';
-import { isIP } from 'node:net';
+// One POST to an address that was chosen before. Reads no more of the answer than is worth keeping.
+import type { IncomingMessage } from 'node:http';
 
-import { hostOf } from './target.ts';
+import { type PinnedRequest, requestPinned } from '../net/pinned-request.ts';
 
 const mostAnswerBytes = 1024;
-
-export interface PinnedPost {
-  url: URL;
-  /** IPv4 or IPv6; nothing else is connected to. */
-  address: string;
-  headers: Record<string, string>;
-  body: string;
-  /** Ends it, wherever it is. */
-  signal: AbortSignal;
-  /** Authorities besides the system's, as PEM. */
-  ca?: string;
-}
 
 export interface PostAnswer {
   status: number;
@@ -27,28 +12,9 @@ export interface PostAnswer {
 }
 
 /** Rejects with the connection's own error. */
-export function postPinned({ url, address, headers, body, signal, ca }: PinnedPost): Promise<PostAnswer> {
-  const host = hostOf(url);
-  const isSecure = url.protocol === 'https:';
-  const options: RequestOptions & { servername?: string; ca?: string } = {
-    // An address: there is nothing to look up.
-    host: address,
-    port: url.port || (isSecure ? 443 : 80),
-    path: url.pathname + url.search,
-    method: 'POST',
-    // A connection of its own, for this address alone.
-    agent: false,
-    signal,
-    headers: { ...headers, host: url.host, 'content-length': String(Buffer.byteLength(body)), connection: 'close' },
-    ...(isSecure && { ca, ...(!isIP(host) && { servername: host }) }),
-  };
-  return new Promise((resolve, reject) => {
-    const sent = (isSecure ? requestHttps : requestHttp)(options, (response) => {
-      readStart(response).then((text) => resolve({ status: response.statusCode ?? 0, text }), reject);
-    });
-    sent.on('error', reject);
-    sent.end(body);
-  });
+export async function postPinned(post: Omit<PinnedRequest, 'method'>): Promise<PostAnswer> {
+  const response = await requestPinned({ ...post, method: 'POST' });
+  return { status: response.statusCode ?? 0, text: await readStart(response) };
 }
 
 async function readStart(response: IncomingMessage): Promise<string> {

@@ -1,12 +1,13 @@
 // Sends an event to a webhook: JSON, signed, to an address that was looked at first.
 import type { Networks } from '../access/networks.ts';
 import { AppError, messageOf } from '../error.ts';
-import { beforeAbort } from './before-abort.ts';
+import { beforeAbort } from '../net/before-abort.ts';
+import { findTarget, type Resolve } from '../net/target.ts';
 import { testKind } from './event.ts';
 import type { DueDelivery, Outbox, Outcome, StoredEvent } from './outbox.ts';
 import { postPinned } from './pinned-post.ts';
 import { signatureHeaders } from './signature.ts';
-import { findTarget, type Resolve } from './target.ts';
+import { webhookReach } from './target.ts';
 import type { Webhooks } from './webhooks.ts';
 
 /** From looking up the name to the end of the answer. */
@@ -45,7 +46,7 @@ export async function sendToWebhook(
   try {
     const url = new URL(webhook.url);
     const body = bodyOf(event, parts.baseUrl());
-    const address = await beforeAbort(findTarget(url, parts.networks, parts.resolve), signal);
+    const address = await beforeAbort(findTarget(url, webhookReach(parts.networks), parts.resolve), signal);
     const headers = {
       'content-type': 'application/json',
       'user-agent': `aimass/${version}`,

@@ -6,9 +6,10 @@ import { isIP } from 'node:net';
 import type { Networks } from '../access/networks.ts';
 import { openText, sealText } from '../access/sealed.ts';
 import { AppError } from '../error.ts';
+import { hostOf, requireAllowed } from '../net/target.ts';
 import type { EventKind } from './event.ts';
 import { makeWebhookSecret } from './signature.ts';
-import { hostOf, parseTargetUrl, requireAllowed } from './target.ts';
+import { parseTargetUrl, webhookReach } from './target.ts';
 import { checkWebhook, takesEvent, type WebhookSettings } from './webhook-settings.ts';
 
 export interface WebhookRecord extends WebhookSettings {
@@ -132,7 +133,7 @@ export class Webhooks {
   #requireReachable(url: string): void {
     const host = hostOf(parseTargetUrl(url));
     // What a name stands for is looked at each time something is sent.
-    requireAllowed(this.parts.networks, host, isIP(host) ? [host] : []);
+    requireAllowed(webhookReach(this.parts.networks), host, isIP(host) ? [host] : []);
   }
 
   #requireFree(name: string, except?: string): void {

@@ -5,7 +5,8 @@ import { generate } from 'selfsigned';
 
 import { parseNetworks } from '../../src/access/networks.ts';
 import { AppError } from '../../src/error.ts';
-import { findTarget, parseTargetUrl } from '../../src/notify/target.ts';
+import { findTarget } from '../../src/net/target.ts';
+import { parseTargetUrl, webhookReach } from '../../src/notify/target.ts';
 import { openReceiver, openRoom, webhookSettings } from './opened.ts';
 
 const outcomeOf = async (work: Promise<string>) =>
@@ -42,7 +43,7 @@ describe('an address', () => {
 });
 
 describe('only within the networks', () => {
-  const networks = parseNetworks(['10.1.0.0/16', 'fd00:1::/32']);
+  const reach = webhookReach(parseNetworks(['10.1.0.0/16', 'fd00:1::/32']));
   const names: Record<string, string[]> = {
     'in.corp': ['10.1.2.3'],
     'six.corp': ['fd00:1::5'],
@@ -77,13 +78,15 @@ describe('only within the networks', () => {
     ['http://localhost/', 'unavailable'],
     ['http://none.corp/', 'unavailable'],
   ])('%p leads to %p', async (url, wanted) => {
-    expect(await outcomeOf(findTarget(parseTargetUrl(url), networks, resolve))).toBe(wanted);
+    expect(await outcomeOf(findTarget(parseTargetUrl(url), reach, resolve))).toBe(wanted);
   });
 
   test('without networks nothing is even looked up', async () => {
     let asked = 0;
     const count = async () => [`127.0.0.${++asked}`];
-    expect(await outcomeOf(findTarget(new URL('http://in.corp/'), parseNetworks([]), count))).toBe('conflict');
+    expect(await outcomeOf(findTarget(new URL('http://in.corp/'), webhookReach(parseNetworks([])), count))).toBe(
+      'conflict',
+    );
     expect(asked).toBe(0);
   });
 });
