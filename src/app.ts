@@ -374,9 +374,8 @@ function createControl(parts: ControlParts): Control {
       try {
         for (const { as, path } of template.files) {
           const file = Bun.file(path);
-          const upload = await registry.createUpload(file.size, { isResumable: false });
-          files.push({ uploadId: upload.id, path: as });
-          await registry.appendUpload(upload.id, 0, file.stream());
+          const { id: uploadId } = await registry.storeUpload(file.stream(), { bytes: file.size });
+          files.push({ uploadId, path: as });
         }
         const [record] = await importModels({ name: model, files, manifest }, { load: true });
         return record!;

@@ -212,8 +212,11 @@ export type Postprocess =
 
 /** Where a version came from. */
 export interface Origin {
-  kind: 'upload' | 'template' | 'triton' | 'version';
-  /** File name, template name or folder, as the person gave it; "NAME:VERSION" of the version whose files it has. */
+  kind: 'upload' | 'template' | 'triton' | 'version' | 'url' | 'path';
+  /**
+   * File name, template name or folder, as the person gave it; "NAME:VERSION" of the version whose files it has; address
+   * without its query, or path on the server.
+   */
   from?: string;
 }
 

@@ -15,6 +15,7 @@ import { type FoundModel, type FoundVersion, recognise } from './recognise.ts';
 import type { ImportRequest, Inspect } from './registry.ts';
 import { refuseContent, sniff } from './sniff.ts';
 import { checkTensors, servingOf } from './triton-check.ts';
+import type { ClaimedUpload } from './uploads.ts';
 
 export interface ImportOptions {
   inspect: Inspect;
@@ -76,7 +77,7 @@ export function checkRequest({ name, files, manifest }: ImportRequest, maxFiles:
  */
 export async function prepareVersions(
   request: ImportRequest,
-  uploads: { path: string; bytes: number }[],
+  uploads: ClaimedUpload[],
   staging: string,
   options: ImportOptions,
   onProgress: (step: string) => void,
@@ -84,6 +85,7 @@ export async function prepareVersions(
   const staged = await stage(request, uploads, staging, options, onProgress);
   const { models, ignored } = await recognise(staging, staged);
   const notes = ignored.length > 0 ? [describeIgnored(ignored)] : [];
+  const fetched = fetchedFrom(uploads);
   const ready: ReadyVersion[] = [];
   for (const model of models) {
     const name = nameOf(request, model, models.length);
@@ -91,7 +93,7 @@ export async function prepareVersions(
       const label = version.number === undefined ? name : `${name}/${version.number}`;
       onProgress(`Checking ${label}`);
       try {
-        ready.push(await prepare(request, name, model, version, notes, staging, options));
+        ready.push(await prepare({ request, name, model, version, notes, fetched }, staging, options));
       } catch (error) {
         const isOneOfMany = models.length > 1 || model.versions.length > 1;
         if (!isOneOfMany || !(error instanceof AppError)) throw error;
@@ -104,7 +106,7 @@ export async function prepareVersions(
 
 async function stage(
   { files }: ImportRequest,
-  uploads: { path: string; bytes: number }[],
+  uploads: ClaimedUpload[],
   staging: string,
   options: ImportOptions,
   onProgress: (step: string) => void,
@@ -151,19 +153,23 @@ function describeIgnored(paths: string[]): string {
   return `Not part of a model, so left out: ${paths.slice(0, maxIgnoredNamed).join(', ')}${more > 0 ? ` and ${more} more` : ''}.`;
 }
 
-async function prepare(
-  request: ImportRequest,
-  name: string,
-  model: FoundModel,
-  version: FoundVersion,
-  notes: string[],
-  staging: string,
-  { inspect }: ImportOptions,
-): Promise<ReadyVersion> {
+/** A version on its way, and what is known of it. */
+interface Subject {
+  request: ImportRequest;
+  name: string;
+  model: FoundModel;
+  version: FoundVersion;
+  notes: string[];
+  /** Where all of its files were fetched from. */
+  fetched?: Origin;
+}
+
+async function prepare(subject: Subject, staging: string, { inspect }: ImportOptions): Promise<ReadyVersion> {
+  const { name, version, notes } = subject;
   const folder = join(staging, version.root);
   const weightBytes = version.files.reduce((sum, { bytes }) => sum + bytes, 0);
   const inspection = await inspect({ path: join(folder, version.entry), weightBytes });
-  const { manifest, warnings } = buildManifest(request, name, model, version, inspection);
+  const { manifest, warnings } = buildManifest(subject, inspection);
   const files: ReadyFile[] = [];
   for (const { path, bytes, sha256 } of version.files) {
     const diskPath = join(folder, path);
@@ -173,16 +179,11 @@ async function prepare(
   return { model: name, manifest, inspection, warnings: [...warnings, ...notes], entry: version.entry, files };
 }
 
-function buildManifest(
-  request: ImportRequest,
-  name: string,
-  model: FoundModel,
-  version: FoundVersion,
-  inspection: Inspection,
-): { manifest: Manifest; warnings: string[] } {
+function buildManifest(subject: Subject, inspection: Inspection): { manifest: Manifest; warnings: string[] } {
+  const { request, name, model } = subject;
   const warnings = [...inspection.warnings];
   const serving = { ...plainManifest.serving, maxBatchSize: inspection.batchable ? usualBatchSize : 0 };
-  let base: Manifest = { ...plainManifest, serving, origin: originOf(request, name, model, version) };
+  let base: Manifest = { ...plainManifest, serving, origin: originOf(subject) };
   if (model.config) {
     checkTensors(model.config, inspection);
     const found = servingOf(model.config, inspection);
@@ -193,6 +194,7 @@ function buildManifest(
     }
   }
   const manifest = parseManifest(request.manifest ?? {}, base);
+  if (subject.fetched) manifest.origin = base.origin;
   checkManifest(manifest, inspection.signature);
   if (manifest.serving.maxBatchSize > 1 && !inspection.batchable) {
     warnings.push(uncertainBatches);
@@ -200,7 +202,17 @@ function buildManifest(
   return { manifest, warnings };
 }
 
-function originOf({ files }: ImportRequest, name: string, model: FoundModel, version: FoundVersion): Origin {
+function fetchedFrom(uploads: ClaimedUpload[]): Origin | undefined {
+  const [origin] = uploads.map((upload) => upload.origin);
+  return uploads.every((upload) => upload.origin?.from === origin?.from) ? origin : undefined;
+}
+
+function originOf({ request: { files }, name, model, version, fetched }: Subject): Origin {
+  if (fetched) {
+    if (version.number === undefined) return fetched;
+    const inside = model.folder === undefined ? version.number : `${model.folder}/${version.number}`;
+    return { kind: fetched.kind, from: `${fetched.from}#${inside}` };
+  }
   if (version.number !== undefined) return { kind: 'triton', from: `${model.folder ?? name}/${version.number}` };
   return { kind: 'upload', from: files.length === 1 ? files[0]!.path : (model.folder ?? version.entry) };
 }

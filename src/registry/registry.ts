@@ -1,6 +1,6 @@
 // What the rest of the appliance may do with models, versions and uploads. The implementation is store.ts and its
 // neighbours; nothing here knows of processes or of the network.
-import type { Inspection, Manifest, ModelRecord, VersionRecord } from '../types.ts';
+import type { Inspection, Manifest, ModelRecord, Origin, VersionRecord } from '../types.ts';
 
 export interface UploadRecord {
   id: string;
@@ -9,6 +9,13 @@ export interface UploadRecord {
   /** Bytes that have arrived and are safe on disk: where a resumed upload goes on. */
   received: number;
   createdAt: string;
+}
+
+export interface WholeFile {
+  /** Its size; absent when its end alone will tell. */
+  bytes?: number;
+  /** Where it was fetched from: the versions that are made of it will say so, whatever the person says. */
+  origin?: Origin;
 }
 
 export interface ImportFile {
@@ -59,11 +66,8 @@ export interface Registry {
   /** Removes the model and all its versions. @throws AppError conflict when one is loaded, not_found */
   removeModel(name: string): Promise<void>;
 
-  /**
-   * @param options.isResumable false for one that nobody could go on with after a restart: it is removed then
-   * @throws AppError too_large over the limit or when the disk has no room
-   */
-  createUpload(bytes: number, options?: { isResumable?: boolean }): Promise<UploadRecord>;
+  /** @throws AppError too_large over the limit or when the disk has no room */
+  createUpload(bytes: number): Promise<UploadRecord>;
   getUpload(id: string): UploadRecord;
   /**
    * Appends to an upload, streaming. A stream that breaks off leaves what arrived, to be resumed from `received`.
@@ -71,6 +75,12 @@ export interface Registry {
    * @throws AppError too_large when more comes than was announced
    */
   appendUpload(id: string, offset: number, body: ReadableStream<Uint8Array>): Promise<UploadRecord>;
+  /**
+   * Takes a whole file in one go: complete in the end, or nothing is left of it. It does not outlive the process until it
+   * is imported. AppErrors of `body` are passed on.
+   * @throws AppError as `createUpload`; invalid when less comes than was announced
+   */
+  storeUpload(body: AsyncIterable<Uint8Array>, file: WholeFile): Promise<UploadRecord>;
   removeUpload(id: string): Promise<void>;
 
   /** Inspects and stores; all versions of one request become visible together or not at all. */

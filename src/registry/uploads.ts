@@ -6,8 +6,9 @@ import { type FileHandle, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { AppError, messageOf } from '../error.ts';
-import { asDiskFull, requireRoom, syncToDisk } from './disk.ts';
-import type { UploadRecord } from './registry.ts';
+import type { Origin } from '../types.ts';
+import { asDiskFull, findRoom, requireRoom, syncToDisk } from './disk.ts';
+import type { UploadRecord, WholeFile } from './registry.ts';
 
 const syncEveryBytes = 64 * 1024 * 1024;
 const expireEveryMs = 60_000;
@@ -17,6 +18,16 @@ interface Upload extends UploadRecord {
   isBusy: boolean;
   /** When it was created or last written to. */
   touchedMs: number;
+  /** Its size is not known: `bytes` is the most that it may have. */
+  isOpenEnded?: boolean;
+  origin?: Origin;
+}
+
+/** A complete upload that an import is made of. */
+export interface ClaimedUpload {
+  path: string;
+  bytes: number;
+  origin?: Origin;
 }
 
 export interface UploadLimits {
@@ -54,11 +65,15 @@ export class Uploads {
     await this.#dropExpired();
   }
 
-  /**
-   * @param isResumable false: known to its sender alone, so that it ends with this process
-   * @throws AppError invalid, too_large, or overloaded when too many are open
-   */
-  async create(bytes: number, isResumable: boolean): Promise<UploadRecord> {
+  /** @throws AppError invalid, too_large, or overloaded when too many are open */
+  async create(bytes: number): Promise<UploadRecord> {
+    await this.#requireAllowed(bytes);
+    const upload = await this.#begin({ bytes }, true);
+    upload.isBusy = false;
+    return recordOf(upload);
+  }
+
+  async #requireAllowed(bytes: number): Promise<void> {
     const { maxUploadBytes } = this.limits;
     if (!Number.isSafeInteger(bytes) || bytes < 0) {
       throw new AppError(
@@ -76,6 +91,36 @@ export class Uploads {
     }
     await this.#dropExpired();
     await requireRoom(this.folder, bytes);
+  }
+
+  /** See Registry.storeUpload. */
+  async store(body: AsyncIterable<Uint8Array>, { bytes, origin }: WholeFile): Promise<UploadRecord> {
+    if (bytes !== undefined) await this.#requireAllowed(bytes);
+    else await this.#dropExpired();
+    const most = Math.min(this.limits.maxUploadBytes, await findRoom(this.folder));
+    const upload = await this.#begin({ bytes: bytes ?? most, isOpenEnded: bytes === undefined }, false);
+    upload.origin = origin;
+    try {
+      const file = await open(this.#pathOf(upload.id), 'r+');
+      await receive(upload, file, body).finally(() => file.close());
+      if (upload.isOpenEnded) upload.bytes = upload.received;
+      if (upload.received < upload.bytes) {
+        const message = `Only ${upload.received} of ${upload.bytes} bytes arrived.`;
+        throw new AppError('invalid', message, 'Send the file again.');
+      }
+    } catch (error) {
+      await this.#drop(upload.id);
+      throw error;
+    }
+    Object.assign(upload, { isBusy: false, touchedMs: Date.now() });
+    return recordOf(upload);
+  }
+
+  /**
+   * @param isResumable false: known to its sender alone, so that it ends with this process
+   * @returns it, busy
+   */
+  async #begin(size: Pick<Upload, 'bytes' | 'isOpenEnded'>, isResumable: boolean): Promise<Upload> {
     if (this.#uploads.size >= this.limits.maxOpen) {
       throw new AppError(
         'overloaded',
@@ -85,7 +130,7 @@ export class Uploads {
     }
     const upload: Upload = {
       id: crypto.randomUUID(),
-      bytes,
+      ...size,
       received: 0,
       createdAt: new Date().toISOString(),
       isBusy: true,
@@ -100,8 +145,7 @@ export class Uploads {
       await rm(this.#pathOf(upload.id), { force: true });
       throw error;
     }
-    upload.isBusy = false;
-    return recordOf(upload);
+    return upload;
   }
 
   get(id: string): UploadRecord {
@@ -141,10 +185,10 @@ export class Uploads {
 
   /**
    * Keeps complete uploads for an import, which ends with `consume` or `release`.
-   * @returns their paths and sizes, in order
+   * @returns them in order
    * @throws AppError conflict when one is incomplete or in use
    */
-  claim(ids: readonly string[]): { path: string; bytes: number }[] {
+  claim(ids: readonly string[]): ClaimedUpload[] {
     const claimed: Upload[] = [];
     try {
       for (const id of ids) {
@@ -161,7 +205,7 @@ export class Uploads {
       for (const upload of claimed) upload.isBusy = false;
       throw error;
     }
-    return claimed.map(({ id, bytes }) => ({ path: this.#pathOf(id), bytes }));
+    return claimed.map(({ id, bytes, origin }) => ({ path: this.#pathOf(id), bytes, origin }));
   }
 
   release(ids: readonly string[]): void {
@@ -223,9 +267,16 @@ export class Uploads {
   }
 }
 
+const tooLarge = (bytes: number) =>
+  new AppError(
+    'too_large',
+    `The file has more than ${bytes} bytes, which are all that is allowed or that the disk has room for.`,
+    'Raise the upload limit in the settings, or make room.',
+  );
+
 const recordOf = ({ id, bytes, received, createdAt }: Upload): UploadRecord => ({ id, bytes, received, createdAt });
 
-async function receive(upload: Upload, file: FileHandle, body: ReadableStream<Uint8Array>): Promise<void> {
+async function receive(upload: Upload, file: FileHandle, body: AsyncIterable<Uint8Array>): Promise<void> {
   let arrived = upload.received;
   const settle = async (): Promise<void> => {
     await file.sync();
@@ -234,6 +285,7 @@ async function receive(upload: Upload, file: FileHandle, body: ReadableStream<Ui
   try {
     for await (const chunk of body) {
       if (arrived + chunk.length > upload.bytes) {
+        if (upload.isOpenEnded) throw tooLarge(upload.bytes);
         throw new AppError(
           'too_large',
           `More than the announced ${upload.bytes} bytes came.`,

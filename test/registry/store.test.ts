@@ -229,11 +229,48 @@ describe('uploads', () => {
   });
 
   test('an upload that nobody could go on with is gone after a restart', async () => {
-    const { id } = await it.registry.createUpload(10, { isResumable: false });
-    await it.registry.appendUpload(id, 0, streamOf(content.slice(0, 5)));
+    const { id } = await it.registry.storeUpload(streamOf(content), { bytes: content.length });
     expect(it.filesOnDisk()).toEqual([`uploads/${id}`]);
     it = await it.reopen();
     expect(it.filesOnDisk()).toEqual([]);
+  });
+
+  test('a file that comes in one go is there as a whole or not at all', async () => {
+    const store = async (body: AsyncIterable<Uint8Array>, bytes?: number) => it.registry.storeUpload(body, { bytes });
+    const broken = async function* () {
+      yield content.subarray(0, 5);
+      throw new AppError('unavailable', 'It broke off.');
+    };
+    expect((await errorOf(store(broken(), 10))).message).toBe('It broke off.');
+    expect((await errorOf(store(broken()))).message).toBe('It broke off.');
+    expect((await errorOf(store(streamOf(content.slice(1)), content.length))).message).toContain('Only');
+    expect((await errorOf(store(streamOf(content), content.length - 1))).code).toBe('too_large');
+    it = await it.reopen({ maxUploadBytes: content.length - 1 });
+    const error = await errorOf(store(streamOf(content)));
+    expect([error.code, error.message]).toEqual(['too_large', expect.stringContaining(`${content.length - 1} bytes`)]);
+    expect(it.filesOnDisk()).toEqual([]);
+    it = await it.reopen({ maxUploadBytes: content.length });
+    const whole = await store(streamOf(content));
+    expect(whole).toMatchObject({ bytes: content.length, received: content.length });
+    expect(readFileSync(join(it.folder, 'uploads', whole.id)).equals(content)).toBe(true);
+  });
+
+  test('versions say where their files were fetched from, whatever else is claimed', async () => {
+    const fetch = (path: string, from = 'https://files.corp/m.onnx', text: string | Uint8Array = graphs.addSub()) =>
+      it.registry
+        .storeUpload(streamOf(Buffer.from(text as string)), { origin: { kind: 'url', from } })
+        .then(({ id }) => ({ uploadId: id, path }));
+    const manifest = { origin: { kind: 'template' as const, from: 'x' } };
+    const [plain] = await it.registry.importVersions({ name: 'm', files: [await fetch('m.onnx')], manifest });
+    expect(plain!.manifest.origin).toEqual({ kind: 'url', from: 'https://files.corp/m.onnx' });
+    const [triton] = await it.registry.importVersions({
+      files: [await fetch('sum/3/model.onnx', 'https://files.corp/r')],
+      name: 'm',
+    });
+    expect(triton!.manifest.origin).toEqual({ kind: 'url', from: 'https://files.corp/r#sum/3' });
+    const files = [await fetch('m/m.onnx'), await fetch('m/readme.md', 'https://files.corp/other', 'x')];
+    const [mixed] = await it.registry.importVersions({ name: 'm', files });
+    expect(mixed!.manifest.origin).toEqual({ kind: 'upload', from: 'm' });
   });
 
   test('uploads end when they are imported, and when they are too old', async () => {

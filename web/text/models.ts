@@ -143,6 +143,8 @@ export const modelTexts = {
   'origin.template': ['Template', '模板'],
   'origin.version': ['Another version', '其他版本'],
   'origin.triton': ['Triton folder', 'Triton 模型目录'],
+  'origin.url': ['Address', '网址'],
+  'origin.path': ['On the server', '服务器上'],
 
   'signature.title': ['Signature', '输入与输出'],
   'signature.name': ['Tensor', '张量'],

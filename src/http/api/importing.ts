@@ -65,15 +65,7 @@ export async function receiveBody({ control }: ApiContext, request: Request): Pr
       'Send Content-Length (curl -T FILE does), or create an upload and send the file in parts.',
     );
   }
-  const { id } = await control.registry.createUpload(bytes, { isResumable: false });
-  try {
-    const { received } = await control.registry.appendUpload(id, 0, bodyOf(request));
-    if (received === bytes) return id;
-    throw new AppError('invalid', `Only ${received} of ${bytes} bytes arrived.`, 'Send the file again.');
-  } catch (error) {
-    await control.registry.removeUpload(id).catch(() => {});
-    throw error;
-  }
+  return (await control.registry.storeUpload(bodyOf(request), { bytes })).id;
 }
 
 export function bodyOf(request: Request): ReadableStream<Uint8Array> {
