@@ -70,6 +70,10 @@ export interface Config {
   oidcName: string;
   oidcAllowHttp: 'off' | 'on';
   /** Networks, separated by commas. */
+  importNetworks: string;
+  /** Absolute folders, separated by colons; "" for none. */
+  importFolders: string;
+  /** Networks, separated by commas. */
   notifyTo: string;
   /** "" for no mail. Secret; never print it. */
   smtpUrl: string;
@@ -252,6 +256,16 @@ export const settings: { [K in SettingName]: Setting<Config[K]> } = {
     fallback: 'off',
     parse: oneOf(['off', 'on'] as const),
     help: 'on: the provider may be without TLS. For tests alone.',
+  },
+  importNetworks: {
+    fallback: '',
+    parse: (text) => text,
+    help: 'Networks, e.g. 10.1.0.0/16, that models may be fetched from; without any they come by upload or path.',
+  },
+  importFolders: {
+    fallback: '',
+    parse: folders,
+    help: 'Folders on the server, separated by colons, e.g. /srv/models, that models may be imported from.',
   },
   notifyTo: {
     fallback: '',

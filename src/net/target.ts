@@ -37,7 +37,8 @@ export function parseHttpUrl(text: string, what: string, insteadOfPassword: stri
   if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:') || url.port === '0' || url.hostname === '') {
     throw new AppError(
       'invalid',
-      `'${text.slice(0, 80)}' is no address of ${what}.`,
+      // What follows a question mark may be a secret.
+      `'${text.replace(/[?#].*/s, '').slice(0, 80)}' is no address of ${what}.`,
       "Write it as 'https://host/path' or 'http://host:port/path'.",
     );
   }

@@ -50,9 +50,16 @@ const maxRatio = 200;
 const harmlessBytes = 256 * 1024 * 1024;
 const maxIgnoredNamed = 10;
 
-/** What can be told to be wrong before any file is looked at. @throws AppError invalid */
-export function checkRequest({ name, files, manifest }: ImportRequest, maxFiles: number): void {
+/** What can be told to be wrong before there are files. @throws AppError invalid */
+export function checkClaims({ name, manifest }: Pick<ImportRequest, 'name' | 'manifest'>): void {
   if (name !== undefined) checkModelName(name);
+  // Against the widest settings there are: those of the model are not known yet.
+  const serving = { ...plainManifest.serving, maxBatchSize: 65_536, priorityLevels: 1000 };
+  parseManifest(manifest ?? {}, { ...plainManifest, serving });
+}
+
+/** What can be told to be wrong before any file is looked at. @throws AppError invalid */
+export function checkRequest({ files, ...claims }: ImportRequest, maxFiles: number): void {
   if (files.length === 0) throw new AppError('invalid', 'The import names no files.', 'Name at least one upload.');
   if (files.length > maxFiles) {
     throw new AppError(
@@ -66,9 +73,7 @@ export function checkRequest({ name, files, manifest }: ImportRequest, maxFiles:
   if (new Set(files.map(({ uploadId }) => uploadId)).size < files.length) {
     throw new AppError('invalid', 'One upload is named for two files.', 'Upload each file by itself.');
   }
-  // Against the widest settings there are: those of the model are not known yet.
-  const serving = { ...plainManifest.serving, maxBatchSize: 65_536, priorityLevels: 1000 };
-  parseManifest(manifest ?? {}, { ...plainManifest, serving });
+  checkClaims(claims);
 }
 
 /**

@@ -102,7 +102,11 @@ export class Uploads {
     upload.origin = origin;
     try {
       const file = await open(this.#pathOf(upload.id), 'r+');
-      await receive(upload, file, body).finally(() => file.close());
+      try {
+        await receive(upload, file, body);
+      } finally {
+        await file.close();
+      }
       if (upload.isOpenEnded) upload.bytes = upload.received;
       if (upload.received < upload.bytes) {
         const message = `Only ${upload.received} of ${upload.bytes} bytes arrived.`;
