@@ -38,6 +38,7 @@ import type { ImportRequest, Inspect, Registry } from './registry/registry.ts';
 import { openRegistry } from './registry/store.ts';
 import type { Releases } from './release/releases.ts';
 import { createReleases } from './releasing.ts';
+import { createSource } from './source/source.ts';
 import { openTls } from './tls.ts';
 import type { VersionRecord } from './types.ts';
 import { runtimeVersion, version } from './version.ts';
@@ -308,6 +309,7 @@ function createControl(parts: ControlParts): Control {
 
   return {
     registry,
+    source: createSource({ ...config, registry, networks: networksOf(config.importNetworks), version }),
     access,
     notifier,
     plane: gateway,

@@ -13,6 +13,7 @@ import type { Traffic } from '../../monitor/traffic.ts';
 import type { Notifier } from '../../notify/notifier.ts';
 import type { ImportRequest, Registry } from '../../registry/registry.ts';
 import type { ReleaseControl } from '../../release/control.ts';
+import type { Source } from '../../source/source.ts';
 import type { TaskName, VersionRecord } from '../../types.ts';
 
 export interface TemplateInfo {
@@ -88,6 +89,8 @@ export interface InstanceControl {
 
 export interface Control extends ModelControl, InstanceControl {
   registry: Registry;
+  /** Where models may be fetched from. */
+  source: Source;
   access: Access;
   notifier: Notifier;
   plane: DataPlane;

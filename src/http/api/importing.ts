@@ -1,33 +1,43 @@
-// Answers requests that import models: as plain JSON, or as lines of progress for clients that ask for them.
+// Answers requests that import models, or fetch the files of one: as plain JSON, or as lines of progress for clients that
+// ask for them.
 import { AppError } from '../../error.ts';
-import type { ImportRequest } from '../../registry/registry.ts';
+import { checkClaims } from '../../registry/importing.ts';
+import type { ImportFile, ImportRequest } from '../../registry/registry.ts';
+import { type OnProgress, plainAddress } from '../../source/source.ts';
 import type { VersionRecord } from '../../types.ts';
 import { errorBody } from '../errors.ts';
 import { findLength } from './body.ts';
 import type { ApiContext } from './context.ts';
 import { viewVersion } from './views.ts';
 
-export type Import = (onProgress: (step: string) => void) => Promise<VersionRecord[]>;
+/** @param signal the client went away or the server stops: what is only being fetched ends */
+export type Work<T> = (onProgress: OnProgress, signal: AbortSignal) => Promise<T>;
 
-/**
- * Runs the import. With `Accept: application/x-ndjson` the answer is 200 and lines of {"step"} while it runs, then one
- * line {"versions"} or {"error"}. An import goes on although its client went away.
- * @param after what the audit trail tells besides the versions
- */
-export async function answerImport(
+/** @param after what the audit trail tells besides the versions */
+export function answerImport(
   context: ApiContext,
   request: Request,
-  work: Import,
+  work: Work<VersionRecord[]>,
   after?: unknown,
 ): Promise<Response> {
-  context.keepOpen(request);
-  const view = (records: VersionRecord[]) => {
+  return answerSteps(context, request, async (onProgress, signal) => {
+    const records = await work(onProgress, signal);
     const target = records.map(({ model, version }) => `${model}:${version}`).join(', ');
     context.note(request, { target, after });
     return { versions: records.map((record) => viewVersion(context.control, record)) };
-  };
+  });
+}
+
+/**
+ * Does the work. With `Accept: application/x-ndjson` the answer is 200 and lines of {"step"} while it runs, then one line
+ * with what came of it or {"error"}. An import goes on although its client went away.
+ */
+export async function answerSteps(context: ApiContext, request: Request, work: Work<object>): Promise<Response> {
+  context.keepOpen(request);
+  const gone = new AbortController();
+  const signal = AbortSignal.any([request.signal, gone.signal, context.control.stopping]);
   if (!request.headers.get('accept')?.includes('application/x-ndjson')) {
-    return Response.json(view(await work(() => {})), { status: 201 });
+    return Response.json(await work(() => {}, signal), { status: 201 });
   }
   let isOpen = true;
   const encoder = new TextEncoder();
@@ -36,9 +46,9 @@ export async function answerImport(
       const write = (line: object) => {
         if (isOpen) controller.enqueue(encoder.encode(`${JSON.stringify(line)}\n`));
       };
-      const run = work((step) => write({ step }))
-        .then((records) => {
-          write(view(records));
+      const run = work((step, amount) => write({ step, ...amount }), signal)
+        .then((result) => {
+          write(result);
           return true;
         })
         .catch((error: unknown) => {
@@ -50,9 +60,42 @@ export async function answerImport(
     },
     cancel() {
       isOpen = false;
+      gone.abort();
     },
   });
   return new Response(lines, { headers: { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' } });
+}
+
+/** What an import is asked to be made of. */
+export interface ImportWish extends Omit<ImportRequest, 'files'> {
+  files?: ImportFile[];
+  from?: string;
+  load?: boolean;
+}
+
+/** Imports complete uploads, or what lies at an address. @throws AppError invalid when it names both or neither */
+export function answerWish(context: ApiContext, request: Request, wish: ImportWish): Promise<Response> {
+  const { files, from, load = true, ...wanted } = wish;
+  if ((files === undefined) === (from === undefined)) {
+    throw new AppError(
+      'invalid',
+      'The import must name either files or from.',
+      'files lists complete uploads; from is the address of a model.',
+    );
+  }
+  if (from === undefined) {
+    return answerImport(context, request, (onProgress) =>
+      importModels(context, { ...wanted, files: files! }, { load }, onProgress),
+    );
+  }
+  const after = { from: plainAddress(from) };
+  context.note(request, { after });
+  checkClaims(wanted);
+  const work: Work<VersionRecord[]> = async (onProgress, signal) => {
+    const fetched = await context.control.source.fetch(from, signal, onProgress);
+    return importModels(context, { ...wanted, files: fetched }, { load, ownsUploads: true }, onProgress);
+  };
+  return answerImport(context, request, work, after);
 }
 
 /** Stores a raw body as an upload, streaming. @throws AppError invalid when its size is not announced */

@@ -1,11 +1,10 @@
 // Routes for models and versions: list, look, import, load, unload, remove.
 import { Elysia, t } from 'elysia';
 
-import type { ImportRequest } from '../../registry/registry.ts';
 import { readJson } from './body.ts';
 import { type ApiContext, describe, parseVersion } from './context.ts';
 import type { Control } from './control.ts';
-import { answerImport, importModels, receiveBody } from './importing.ts';
+import { answerImport, answerWish, importModels, receiveBody } from './importing.ts';
 import { type VersionNoteView, viewNote } from './release-views.ts';
 import { deriveBody, importBody, importManyBody, previewBody, pushQuery } from './schemas.ts';
 import { listKnown, type VersionView, viewFound, viewModel, viewVersion } from './views.ts';
@@ -92,11 +91,7 @@ export function modelRoutes(context: ApiContext) {
     .post(
       '/api/v1/models/:name/versions',
       async ({ request, params, query, body }) => {
-        if (body) {
-          const { load = true, ...files } = body;
-          const wanted = { name: params.name, ...files } as ImportRequest;
-          return answerImport(context, request, (onProgress) => importModels(context, wanted, { load }, onProgress));
-        }
+        if (body) return answerWish(context, request, { ...body, name: params.name });
         const uploadId = await receiveBody(context, request);
         const wanted = { name: params.name, files: [{ uploadId, path: query.filename ?? 'model.onnx' }] };
         const options = { load: query.load ?? true, ownsUploads: true };
@@ -113,36 +108,30 @@ export function modelRoutes(context: ApiContext) {
           summary: 'Add a version',
           description:
             'The body is the file itself (an ONNX file, or a .zip, .tar or .tar.gz of a folder), or JSON that names ' +
-            'complete uploads. With `Accept: application/x-ndjson` the answer is a line of JSON for each step.',
+            'complete uploads or says where the server is to fetch the model `from`: a URL on a network of the setting ' +
+            'import_networks, or a path below a folder of import_folders. With `Accept: application/x-ndjson` the answer is a line of JSON for each step.',
           requestBody: {
             required: true,
             content: { 'application/octet-stream': rawFile, 'application/json': { schema: importBody } },
           },
           answer: { status: 201, schema: 'Versions' },
-          errors: ['invalid', 'too_large', 'timeout'],
+          errors: ['invalid', 'forbidden', 'conflict', 'too_large', 'unavailable', 'timeout'],
         }),
       },
     )
-    .post(
-      '/api/v1/imports',
-      ({ request, body }) => {
-        const { load = true, ...wanted } = body;
-        return answerImport(context, request, (onProgress) => importModels(context, wanted, { load }, onProgress));
-      },
-      {
-        parse: jsonBody,
-        body: importManyBody,
-        detail: describe({
-          id: 'importModels',
-          action: 'model.write',
-          tag: 'Models',
-          summary: 'Import uploads',
-          description: 'Without `name` the files must be a Triton model repository, whose folders name the models.',
-          answer: { status: 201, schema: 'Versions' },
-          errors: ['invalid', 'not_found', 'conflict', 'timeout'],
-        }),
-      },
-    )
+    .post('/api/v1/imports', ({ request, body }) => answerWish(context, request, body), {
+      parse: jsonBody,
+      body: importManyBody,
+      detail: describe({
+        id: 'importModels',
+        action: 'model.write',
+        tag: 'Models',
+        summary: 'Import uploads, or what lies at an address',
+        description: 'Without `name` the files must be a Triton model repository, whose folders name the models.',
+        answer: { status: 201, schema: 'Versions' },
+        errors: ['invalid', 'forbidden', 'not_found', 'conflict', 'unavailable', 'timeout'],
+      }),
+    })
     .post(
       '/api/v1/imports/preview',
       async ({ request, body }) => {

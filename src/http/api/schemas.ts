@@ -27,10 +27,21 @@ export const importFields = {
   load: t.Optional(t.Boolean({ default: true, description: 'Serve the newest version at once.' })),
 };
 
-export const importBody = t.Object(importFields, closed);
-export const importManyBody = t.Object({ name: t.Optional(t.String({ maxLength: 256 })), ...importFields }, closed);
+const { files, ...importOptions } = importFields;
+const from = t.String({
+  minLength: 1,
+  maxLength: 4096,
+  description: 'In place of `files`: a URL on an allowed network, or a path on the server below an allowed folder.',
+  examples: ['https://models.corp/digits.onnx', '/srv/models/digits.onnx'],
+});
+const modelName = t.Optional(t.String({ maxLength: 256 }));
+
+/** What an import is made of: `files` or `from`, which the handler sees to, so that it can say what is wrong. */
+export const importBody = t.Object({ files: t.Optional(files), from: t.Optional(from), ...importOptions }, closed);
+export const importManyBody = t.Object({ name: modelName, ...importBody.properties }, closed);
+export const fetchBody = t.Object({ from }, closed);
 const { load: _, ...previewFields } = importFields;
-export const previewBody = t.Object({ name: t.Optional(t.String({ maxLength: 256 })), ...previewFields }, closed);
+export const previewBody = t.Object({ name: modelName, ...previewFields }, closed);
 export const deriveBody = t.Object(
   {
     manifest: t.Object({}, { additionalProperties: true, description: 'What is to be otherwise; see Manifest.' }),
@@ -186,6 +197,7 @@ export const schemas = {
       }),
     ),
   }),
+  FetchedFiles: object({ files: list(object({ uploadId: text, path: text })) }, 'As an import takes them.'),
   Upload: object({ id: text, bytes: count, received: count, createdAt: time }),
   InstanceList: object({
     instances: list(

@@ -2,14 +2,16 @@
 import { Elysia } from 'elysia';
 
 import { AppError } from '../../error.ts';
+import { plainAddress } from '../../source/source.ts';
 import { readJson } from './body.ts';
 import { type ApiContext, describe } from './context.ts';
-import { bodyOf } from './importing.ts';
-import { uploadBody } from './schemas.ts';
+import { answerSteps, bodyOf } from './importing.ts';
+import { fetchBody, uploadBody } from './schemas.ts';
 
 const example = { id: '5e1c…', bytes: 4956208, received: 0, createdAt: '2026-01-31T12:00:00.000Z' };
 
-export function uploadRoutes({ control, limits }: ApiContext) {
+export function uploadRoutes(context: ApiContext) {
+  const { control, limits } = context;
   const { registry } = control;
   return new Elysia({ normalize: false })
     .post(
@@ -76,6 +78,31 @@ export function uploadRoutes({ control, limits }: ApiContext) {
           tag: 'Uploads',
           summary: 'Give up a file',
           errors: ['not_found'],
+        }),
+      },
+    )
+    .post(
+      '/api/v1/fetches',
+      ({ request, body: { from } }) => {
+        context.note(request, { after: { from: plainAddress(from) } });
+        return answerSteps(context, request, async (onProgress, signal) => ({
+          files: await control.source.fetch(from, signal, onProgress),
+        }));
+      },
+      {
+        parse: ({ request }) => readJson(request, limits),
+        body: fetchBody,
+        detail: describe({
+          id: 'fetchFiles',
+          action: 'model.write',
+          tag: 'Uploads',
+          summary: 'Have the server fetch the files of a model',
+          description:
+            'From a URL on a network of the setting import_networks, or a path on the server below a folder of ' +
+            'import_folders. They become complete uploads; whoever goes away before ends it. With ' +
+            '`Accept: application/x-ndjson` the answer is a line of JSON for each step.',
+          answer: { status: 201, schema: 'FetchedFiles' },
+          errors: ['invalid', 'forbidden', 'not_found', 'conflict', 'too_large', 'unavailable', 'timeout'],
         }),
       },
     );
