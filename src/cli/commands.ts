@@ -54,11 +54,11 @@ const serving: Command[] = [
 const models: Command[] = [
   {
     name: 'push',
-    operands: ['[NAME]', 'FILE|DIR'],
+    operands: ['[NAME]', 'FILE|DIR|URL|server:PATH'],
     summary: 'Store a model, or the next version of one, and serve it',
     details: [
-      'FILE is an ONNX file, or a .zip, .tar or .tar.gz of a folder. DIR is a folder with an ONNX file and its ' +
-        'external data, or a Triton model repository.',
+      'FILE is an ONNX file, or a .zip, .tar or .tar.gz of a folder. DIR is a folder with an ONNX file and its external ' +
+        'data, or a Triton repository. The server fetches a URL or server:PATH (import_networks, import_folders).',
       'NAME may be left out where the file or the folder says it: digits.onnx becomes digits, and the folders of a ' +
         'Triton repository name its models. A broken connection is resumed.',
     ],
@@ -67,7 +67,7 @@ const models: Command[] = [
       noLoad,
     ],
     takes: ofClients,
-    examples: ['aimass push digits model.onnx', 'aimass push model_repository/ --no-load'],
+    examples: ['aimass push digits model.onnx', 'aimass push digits server:/srv/models/digits.onnx --no-load'],
     load: async () => (await import('./push.ts')).push,
   },
   {

@@ -19,13 +19,37 @@ export async function requestImport(
     headers: { ...headers, accept: 'application/x-ndjson' },
     silenceMs: 0,
   });
+  const describe = describeSteps();
   for await (const line of client.readLines(response)) {
     const error = findError(line);
     if (error) throw error;
     if ('versions' in line) return line as VersionsAnswer;
-    if ('step' in line) report.note(`${String(line.step)} …`);
+    const text = describe(line);
+    if (text !== undefined) report.note(`${text} …`);
   }
   throw new Unreachable('The server went away before the import was done.', "'aimass models' shows whether it was.");
+}
+
+interface Step {
+  step?: string;
+  bytes?: number;
+  totalBytes?: number;
+}
+
+const remarkMs = 5000;
+
+/** @returns what to say of a step: once when it begins, then now and then how far it is */
+export function describeSteps(now: () => number = () => performance.now()): (step: Step) => string | undefined {
+  let last: string | undefined;
+  let nextMs = 0;
+  return ({ step, bytes, totalBytes }) => {
+    if (step === undefined || (step === last && now() < nextMs)) return undefined;
+    nextMs = now() + remarkMs;
+    const isNew = step !== last;
+    last = step;
+    if (isNew || bytes === undefined) return step;
+    return `${step}: ${formatBytes(bytes)}${totalBytes === undefined ? '' : ` of ${formatBytes(totalBytes)}`}`;
+  };
 }
 
 /** One line for each version, its warnings below. */

@@ -1,41 +1,68 @@
-// Stores a model from this machine's disk: finds its files, sends them and has them imported.
+// Stores a model: finds its files on this machine's disk, sends them and has them imported, or has the server fetch them.
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 
 import { messageOf } from '../error.ts';
 import { checkModelName } from '../registry/model-name.ts';
 import type { VersionsAnswer } from './answers.ts';
+import type { Client } from './client.ts';
 import { type Invocation, UsageError } from './command.ts';
 import { describeImported, requestImport } from './importing.ts';
 import { startProgress } from './progress.ts';
+import type { Report } from './report.ts';
 import { type LocalFile, removeUploads, uploadFiles } from './upload.ts';
 
 /** The server takes no more in one import. */
 const maxFiles = 10_000;
 
 export async function push({ operands, options, client: connect, report }: Invocation): Promise<void> {
-  const [path, given] = [operands.at(-1)!, operands.length > 1 ? operands[0] : undefined];
-  const files = await findFiles(path);
-  const name = given ?? findName(path, files);
+  const [source, given] = [operands.at(-1)!, operands.length > 1 ? operands[0] : undefined];
+  const from = findAddress(source);
+  const files = from === undefined ? await findFiles(source) : undefined;
+  const name = given ?? (files ? findName(source, files) : findNameIn(from!));
   if (name !== undefined) checkModelName(name);
   const manifest = options.has('manifest') ? await readManifest(options.get('manifest')!) : undefined;
   const client = connect();
+  const route = name === undefined ? '/api/v1/imports' : `/api/v1/models/${encodeURIComponent(name)}/versions`;
+  const wish = { manifest, load: !options.has('no-load') };
+  const answer = files
+    ? await send(client, route, files, wish, report)
+    : await requestImport(client, route, { from, ...wish }, report);
+  await report.answer(answer, () => describeImported(answer));
+}
 
+async function send(
+  client: Client,
+  route: string,
+  files: readonly LocalFile[],
+  wish: object,
+  report: Report,
+): Promise<VersionsAnswer> {
   const totalBytes = files.reduce((sum, { bytes }) => sum + bytes, 0);
   const label = files.length === 1 ? files[0]!.path : `${files.length} files`;
   const progress = report.isJson ? silence : startProgress(label, totalBytes, report.terminal);
   const uploads = await uploadFiles(client, files, progress).finally(progress.stop);
   progress.finish();
 
-  const route = name === undefined ? '/api/v1/imports' : `/api/v1/models/${encodeURIComponent(name)}/versions`;
-  let answer: VersionsAnswer;
   try {
-    answer = await requestImport(client, route, { files: uploads, manifest, load: !options.has('no-load') }, report);
+    return await requestImport(client, route, { files: uploads, ...wish }, report);
   } catch (error) {
     await removeUploads(client, uploads);
     throw error;
   }
-  await report.answer(answer, () => describeImported(answer));
+}
+
+/** @returns what the server is to fetch; undefined for a file or folder of this machine */
+function findAddress(source: string): string | undefined {
+  if (/^https?:\/\//i.test(source)) return source;
+  return /^server:(\/.*)$/s.exec(source)?.[1];
+}
+
+/** The name that an address says; undefined where only what lies there can tell. */
+function findNameIn(address: string): string | undefined {
+  const path = URL.canParse(address) ? new URL(address).pathname : address;
+  const [, name] = /([A-Za-z][A-Za-z0-9._-]*)\.onnx$/i.exec(basename(path)) ?? [];
+  return name === undefined || /^models?$/i.test(name) ? undefined : name;
 }
 
 const silence = { show() {}, finish() {}, stop() {} };

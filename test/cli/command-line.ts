@@ -39,10 +39,11 @@ export async function aimass(argv: string[], { env, terminal, serve }: CallOptio
   return outcome;
 }
 
-export async function openServer(parts: ApplianceParts = {}) {
+/** @param settings as flags */
+export async function openServer(parts: ApplianceParts = {}, settings: string[] = []) {
   const folder = await mkdtemp(join(tmpdir(), 'aimass-cli-'));
   const data = join(folder, 'data');
-  const argv = ['--data', data, '--listen', '127.0.0.1:0', '--log-level', 'error', '--threads', '1'];
+  const argv = ['--data', data, '--listen', '127.0.0.1:0', '--log-level', 'error', '--threads', '1', ...settings];
   const appliance = await openAppliance(loadConfig({ argv, ...bareSurroundings() }).config, parts);
   return {
     data,
