@@ -29,15 +29,20 @@ export function answerImport(
 }
 
 /**
- * Does the work. With `Accept: application/x-ndjson` the answer is 200 and lines of {"step"} while it runs, then one line
+ * Does the work and answers with what came of it. With `Accept: application/x-ndjson` the answer is 200 and lines of {"step"} while it runs, then one line
  * with what came of it or {"error"}. An import goes on although its client went away.
  */
-export async function answerSteps(context: ApiContext, request: Request, work: Work<object>): Promise<Response> {
+export async function answerSteps<T extends object>(
+  context: ApiContext,
+  request: Request,
+  work: Work<T>,
+  answer: (result: T) => Response = (result) => Response.json(result, { status: 201 }),
+): Promise<Response> {
   context.keepOpen(request);
   const gone = new AbortController();
   const signal = AbortSignal.any([request.signal, gone.signal, context.control.stopping]);
   if (!request.headers.get('accept')?.includes('application/x-ndjson')) {
-    return Response.json(await work(() => {}, signal), { status: 201 });
+    return answer(await work(() => {}, signal));
   }
   let isOpen = true;
   const encoder = new TextEncoder();
@@ -91,11 +96,22 @@ export function answerWish(context: ApiContext, request: Request, wish: ImportWi
   const after = { from: plainAddress(from) };
   context.note(request, { after });
   checkClaims(wanted);
-  const work: Work<VersionRecord[]> = async (onProgress, signal) => {
-    const fetched = await context.control.source.fetch(from, signal, onProgress);
-    return importModels(context, { ...wanted, files: fetched }, { load, ownsUploads: true }, onProgress);
-  };
+  const work: Work<VersionRecord[]> = (onProgress, signal) =>
+    importFrom(context, from, wanted, { load }, onProgress, signal);
   return answerImport(context, request, work, after);
+}
+
+/** Fetches what lies at an address and imports it; an import that has begun goes on whatever the signal says. */
+export async function importFrom(
+  context: ApiContext,
+  from: string,
+  wanted: Omit<ImportRequest, 'files'>,
+  { load }: { load: boolean },
+  onProgress: OnProgress,
+  signal: AbortSignal,
+): Promise<VersionRecord[]> {
+  const files = await context.control.source.fetch(from, signal, onProgress);
+  return importModels(context, { ...wanted, files }, { load, ownsUploads: true }, onProgress);
 }
 
 /** Stores a raw body as an upload, streaming. @throws AppError invalid when its size is not announced */

@@ -50,6 +50,14 @@ const optional = (properties: Record<string, object>) =>
 /** JSON Schema (2020-12) by name. */
 export const releaseSchemas = {
   ReleaseRequest: object(wish, 'What somebody asks for.'),
+  NewRelease: object(
+    {
+      ...optional(wish),
+      'from?': { type: 'string', description: 'URL, or path on the server, that the version is imported from.' },
+      'manifest?': { type: 'object', description: 'With `from`: what you say about the model; see Manifest.' },
+    },
+    'What is asked for. What is left out is as in what is live at the endpoint.',
+  ),
   ReleasePatch: object(
     {
       ...optional(wish),

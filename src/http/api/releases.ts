@@ -5,6 +5,7 @@ import { Elysia } from 'elysia';
 import type { ReleaseRequest } from '../../release/types.ts';
 import { type ApiContext, describe, parseVersion } from './context.ts';
 import { defaultsQuery, patchBody, releasesQuery, wishBody } from './release-bodies.ts';
+import { answerReleaseFrom } from './release-import.ts';
 import {
   answerRevised,
   parseEnvironment,
@@ -24,9 +25,9 @@ const wishExample = {
   licence: 'Apache-2.0',
   statement: 'Finds faces that are partly hidden.',
 };
-const describedWish = (example: object) => ({
+const describedWish = (example: object, schema: 'NewRelease' | 'ReleasePatch') => ({
   required: true,
-  content: { 'application/json': { schema: { $ref: '#/components/schemas/ReleasePatch' }, example } },
+  content: { 'application/json': { schema: { $ref: `#/components/schemas/${schema}` }, example } },
 });
 
 export function releaseRoutes(context: ApiContext) {
@@ -38,6 +39,7 @@ export function releaseRoutes(context: ApiContext) {
     .post(
       '/api/v1/releases',
       ({ request, body }) => {
+        if ('from' in body) return answerReleaseFrom(context, request, body);
         const made = release.create(asker(request).actor, readWish(body));
         note(request, { target: String(made.id), after: viewRequest(made.request) });
         return answerRevised(viewRelease(made), 201);
@@ -50,10 +52,13 @@ export function releaseRoutes(context: ApiContext) {
           action: 'release.request',
           tag: 'Releases',
           summary: 'Write down what is to go live, as a draft',
-          description: 'What is left out is as in what is live at the endpoint, or has its default.',
-          requestBody: describedWish(wishExample),
+          description:
+            'What is left out is as in what is live at the endpoint, or has its default. With `from` in place of `version` ' +
+            'the next version of `model` is imported from that address first, which takes the right to import; with ' +
+            '`Accept: application/x-ndjson` its steps are told, then the `release`.',
+          requestBody: describedWish(wishExample, 'NewRelease'),
           answer: { status: 201, schema: 'Release' },
-          errors: ['invalid', 'forbidden', 'not_found', 'conflict'],
+          errors: ['invalid', 'forbidden', 'not_found', 'conflict', 'too_large', 'unavailable', 'timeout'],
         }),
       },
     )
@@ -78,7 +83,7 @@ export function releaseRoutes(context: ApiContext) {
           description:
             'Send what is to change, and the revision that it was decided on: as `revision`, or the ETag as If-Match. ' +
             'When somebody else was faster, the answer is 409.',
-          requestBody: describedWish({ statement: 'Also at night.', revision: 1 }),
+          requestBody: describedWish({ statement: 'Also at night.', revision: 1 }, 'ReleasePatch'),
           answer: { schema: 'Release' },
           errors: ['invalid', 'forbidden', 'not_found', 'conflict'],
         }),

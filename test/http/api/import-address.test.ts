@@ -184,3 +184,35 @@ test('without the settings there are no addresses, and stopping does not wait fo
   expect(performance.now() - startedMs).toBeLessThan(10_000);
   expect((await work).body.error.message).toContain('broken off');
 });
+
+test('a release may name an address in place of a version', async () => {
+  const wish = { model: 'released', endpoint: 'adding', licence: 'MIT', from: at('/add.onnx?sig=s3cret') };
+  const refusals: [object, number, string][] = [
+    [{ ...wish, version: 1 }, 400, 'no version yet'],
+    [{ from: wish.from }, 400, 'needs model'],
+    [{ ...wish, maxInstances: 'many' }, 400, 'maxInstances'],
+    [{ ...wish, magic: 1 }, 400, 'magic'],
+    [{ ...wish, manifest: { task: 'magic' } }, 400, 'task'],
+    [{ ...wish, from: 1 }, 400, 'from'],
+  ];
+  for (const [body, status, message] of refusals) {
+    const answer = await ask<Failure>('POST', '/api/v1/releases', body);
+    expect([body, answer.status, answer.body.error.message]).toEqual([body, status, expect.stringContaining(message)]);
+  }
+  expect((await ask('GET', '/api/v1/models/released')).status).toBe(404);
+
+  type Release = { id: number; state: string; request: { version: number; licence: string } };
+  const made = await ask<Release>('POST', '/api/v1/releases', { ...wish, manifest: { description: 'Adds.' } });
+  expect([made.status, made.body]).toMatchObject([201, { state: 'draft', request: { version: 1, licence: 'MIT' } }]);
+  expect(made.headers.get('etag')).toBe('"1"');
+  const told = await ask<string>('POST', '/api/v1/releases', wish, { accept: 'application/x-ndjson' });
+  const lines = told.body
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { step?: string; release?: Release });
+  expect(lines[0]!.step).toStartWith('Asking');
+  expect(lines.at(-1)!.release!.request.version).toBe(2);
+  const trail = await ask<Trail>('GET', '/api/v1/audit?action=createRelease');
+  expect(trail.body.entries[0]).toMatchObject({ after: { from: at('/add.onnx'), endpoint: 'adding' } });
+  expect(JSON.stringify(trail.body)).not.toContain('s3cret');
+});
