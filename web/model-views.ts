@@ -112,6 +112,8 @@ export interface LogView {
 
 export interface UploadView {
   form: FormState;
+  /** What an address may be that the server fetches a model from; absent where it may be none. */
+  from?: 'url' | 'path' | 'both';
   /** What the form was filled with is only a guess, read off these. */
   proposal?: { task: TaskName; input: TensorSpec; output: TensorSpec };
   /** Models that there are already: another version is added to one of these. */

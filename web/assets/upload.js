@@ -1,5 +1,6 @@
 // <am-upload>: files and folders are sent to /api/v1/uploads one after the other, in parts. A part that fails is tried again
-// from where the server says it is; a file that was begun before, even before the page was reloaded, goes on.
+// from where the server says it is; a file that was begun before, even before the page was reloaded, goes on. What lies at
+// an address the server fetches by itself, and tells how far it is.
 
 const text = JSON.parse(document.getElementById('client-text').textContent);
 const fill = (pattern, values) => pattern.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? '');
@@ -20,8 +21,8 @@ class Refused extends Error {
 }
 
 /** @throws Refused for an answer that is an error; TypeError when there is no answer */
-async function ask(method, path, { json, body, headers, signal } = {}) {
-  const answer = await fetch(`/api/v1/uploads${path}`, {
+async function send(method, path, { json, body, headers, signal } = {}) {
+  const answer = await fetch(`/api/v1/${path}`, {
     method,
     signal,
     body: json ? JSON.stringify(json) : body,
@@ -33,6 +34,12 @@ async function ask(method, path, { json, body, headers, signal } = {}) {
     },
   });
   if (!answer.ok) throw new Refused(answer.status, await answer.json().catch(() => undefined));
+  return answer;
+}
+
+/** @throws as `send` */
+async function ask(method, path, options) {
+  const answer = await send(method, `uploads${path}`, options);
   return answer.status === 204 ? undefined : answer.json();
 }
 
@@ -118,6 +125,54 @@ class Transfer {
   }
 }
 
+/** Lines of JSON while the server fetches; leaving them ends it. @throws as `send` */
+async function* fetchSteps(from, signal) {
+  const answer = await send('POST', 'fetches', { json: { from }, headers: { accept: 'application/x-ndjson' }, signal });
+  let rest = '';
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const lines = (rest + value).split('\n');
+    rest = lines.pop();
+    for (const line of lines) yield JSON.parse(line);
+  }
+}
+
+/** What lies at an address, on its way to the server. */
+class Fetched extends Transfer {
+  constructor(address, onChange, onFiles) {
+    super({ size: 0, lastModified: 0 }, address, onChange);
+    Object.assign(this, { address, onFiles });
+  }
+
+  async send() {
+    this.abort = new AbortController();
+    const { signal } = this.abort;
+    try {
+      for await (const { bytes = 0, totalBytes, files, error } of fetchSteps(this.address, signal)) {
+        if (error) throw new Refused(0, { error });
+        if (files) return this.arrive(files);
+        this.received = bytes;
+        this.file.size = totalBytes ?? 0;
+        this.amount = totalBytes === undefined ? bytesText(bytes) : undefined;
+        this.set('sending');
+      }
+      throw new TypeError();
+    } catch (error) {
+      if (!signal.aborted) this.set('failed', error instanceof Refused ? error.message : text.noNetwork);
+    }
+  }
+
+  arrive(files) {
+    const [{ uploadId, path }, ...more] = files;
+    Object.assign(this, { id: uploadId, path });
+    this.file.size = this.received;
+    this.onFiles(this, more);
+    this.set('done');
+  }
+}
+
 class Upload extends HTMLElement {
   transfers = [];
 
@@ -132,6 +187,13 @@ class Upload extends HTMLElement {
       for (const file of event.target.files) this.add(file, file.webkitRelativePath || file.name);
       event.target.value = '';
     });
+    const address = this.querySelector('[data-address]');
+    address?.addEventListener('keydown', (event) => {
+      if (event.key !== 'Enter') return;
+      event.preventDefault();
+      this.fetch(address);
+    });
+    this.querySelector('[data-fetch]')?.addEventListener('click', () => this.fetch(address));
     this.addEventListener('dragover', (event) => {
       event.preventDefault();
       this.zone.classList.add('is-over');
@@ -185,7 +247,32 @@ class Upload extends HTMLElement {
 
   add(file, path) {
     if (this.transfers.some((each) => each.path === path)) return;
-    const transfer = new Transfer(file, path, (each) => this.show(each));
+    this.nameModel(path);
+    this.place(new Transfer(file, path, (each) => this.show(each)));
+    void this.work();
+  }
+
+  /** @param input with the address; it is empty afterwards */
+  fetch(input) {
+    const address = input.value.trim();
+    if (address === '' || this.transfers.some((each) => each.address === address)) return;
+    input.value = '';
+    const onFiles = (fetched, more) => {
+      this.nameModel(fetched.path);
+      fetched.item.querySelector('.transfer-name').textContent = fetched.path;
+      for (const { uploadId, path } of more) {
+        const part = new Transfer({ size: 0, lastModified: 0 }, path, (each) => this.show(each));
+        this.place(Object.assign(part, { id: uploadId, state: 'done', amount: '' }));
+        // Fetched again with the one that it came with.
+        part.send = async () => this.act('remove', part);
+      }
+    };
+    this.place(new Fetched(address, (each) => this.show(each), onFiles));
+    void this.work();
+  }
+
+  place(transfer) {
+    const { path } = transfer;
     const item = this.template.cloneNode(true);
     transfer.item = item;
     item.querySelector('.transfer-name').textContent = path;
@@ -198,11 +285,9 @@ class Upload extends HTMLElement {
     }
     this.transfers.push(transfer);
     for (const each of this.transfers) if (each.state === 'gone') each.set('waiting');
-    this.nameModel(path);
     this.list.append(item);
     this.list.hidden = false;
     this.show(transfer);
-    void this.work();
   }
 
   /** What is not named yet is called as its file is. */
@@ -241,14 +326,14 @@ class Upload extends HTMLElement {
   }
 
   show(transfer) {
-    const { item, state, received, file, message } = transfer;
+    const { item, state, received, file, message, amount } = transfer;
     const total = bytesText(file.size);
     const words = {
       waiting: text.waiting,
-      sending: fill(text.sending, { received: bytesText(received), total }),
+      sending: amount ?? fill(text.sending, { received: bytesText(received), total }),
       paused: text.paused,
       retrying: text.retrying,
-      done: `${text.done} · ${total}`,
+      done: amount === '' ? text.done : `${text.done} · ${total}`,
       gone: text.gone,
       failed: message,
     };

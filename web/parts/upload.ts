@@ -1,8 +1,9 @@
-// Files from a person: a drop zone that uploads in parts and resumes, and a picture that is shown with boxes drawn on it.
+// Files from a person: a drop zone that uploads in parts and resumes, an address that the server fetches, and a picture that is shown with boxes drawn on it.
 import { attributes } from '../attributes.ts';
 import { type Html, html } from '../html.ts';
 import { icon } from '../icons.ts';
 import type { Text } from '../text/text.ts';
+import { button } from './button.ts';
 import { jsonScript } from './json-script.ts';
 
 export interface UploadProps {
@@ -10,6 +11,8 @@ export interface UploadProps {
   name: string;
   /** Below the invitation: what is taken. */
   hint?: string;
+  /** What an address may be that the server fetches; without it there is no field for one. */
+  from?: 'url' | 'path' | 'both';
   /** The form around it is sent as soon as all files have arrived. */
   sendWhenComplete?: boolean;
 }
@@ -18,7 +21,7 @@ export interface UploadProps {
  * Stands in a form; the form's submit button is disabled until all files have arrived. Speaks /api/v1/uploads with the
  * page's CSRF token in the header X-CSRF-Token. The events "upload-complete" and "upload-changed" bubble from it.
  */
-export function upload(t: Text, { name, hint, sendWhenComplete }: UploadProps): Html {
+export function upload(t: Text, { name, hint, from, sendWhenComplete }: UploadProps): Html {
   return html`<am-upload class="upload" ${attributes({ 'data-send': sendWhenComplete })}>
     <div class="drop">
       ${icon('upload')}
@@ -34,6 +37,7 @@ export function upload(t: Text, { name, hint, sendWhenComplete }: UploadProps): 
       </div>
       ${hint && html`<p class="hint">${hint}</p>`}
     </div>
+    ${from && addressField(t, name, from)}
     <ul class="transfers" aria-label="${t('upload.list')}" hidden></ul>
     <input type="hidden" name="${name}" value="[]" />
     <template>
@@ -50,6 +54,27 @@ export function upload(t: Text, { name, hint, sendWhenComplete }: UploadProps): 
       </li>
     </template>
   </am-upload>`;
+}
+
+function addressField(t: Text, name: string, from: NonNullable<UploadProps['from']>): Html {
+  const id = `${name}-address`;
+  return html`<div class="field address">
+    <label for="${id}">${t('upload.address')}</label>
+    <span class="with-button">
+      <input
+        type="text"
+        id="${id}"
+        data-address
+        maxlength="4096"
+        autocomplete="off"
+        spellcheck="false"
+        placeholder="${from === 'path' ? '/srv/models/digits.onnx' : 'https://models.corp/digits.onnx'}"
+        aria-describedby="${id}-hint"
+      />
+      ${button({ label: t('upload.fetch'), attributes: { 'data-fetch': true } })}
+    </span>
+    <p class="hint" id="${id}-hint">${t(`upload.address.${from}`)}</p>
+  </div>`;
 }
 
 export interface PictureProps {

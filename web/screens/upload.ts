@@ -16,7 +16,7 @@ import { shapeText } from './version.ts';
  * Posts to `/admin/upload`, and to `/admin/upload/proposal` when the files have arrived. Only the part with the id "details" is replaced when something is wrong, so that the files that
  * were chosen stay.
  */
-export function uploadScreen(frame: Frame, { form: state, known, proposal }: UploadView): Html {
+export function uploadScreen(frame: Frame, { form: state, known, from, proposal }: UploadView): Html {
   const { t } = frame;
   return page(frame, {
     title: t('upload.title'),
@@ -49,7 +49,7 @@ export function uploadScreen(frame: Frame, { form: state, known, proposal }: Upl
             hx-indicator="closest form"
             hx-disable="next [type=submit]"
           >
-            ${upload(t, { name: 'files', hint: t('upload.hint') })}
+            ${upload(t, { name: 'files', hint: t('upload.hint'), from })}
           </div>`,
           html`<div class="stack" id="details">
             <div id="verdict">

@@ -86,6 +86,17 @@ export const shellTexts = {
   'upload.file': ['Choose files', '选择文件'],
   'upload.folder': ['Choose a folder', '选择文件夹'],
   'upload.list': ['Files', '文件列表'],
+  'upload.address': ['or have the server fetch it', '或由服务器从地址获取'],
+  'upload.fetch': ['Fetch', '获取'],
+  'upload.address.url': ['A URL on a network that is allowed.', '允许网络内的 URL。'],
+  'upload.address.path': [
+    'A file or folder on the server, below a folder that is allowed.',
+    '服务器上的文件或文件夹，须位于允许的目录内。',
+  ],
+  'upload.address.both': [
+    'A URL on a network that is allowed, or a file or folder on the server.',
+    '允许网络内的 URL，或服务器上的文件或文件夹。',
+  ],
   'upload.pause': ['Pause {name}', '暂停 {name}'],
   'upload.resume': ['Resume {name}', '继续 {name}'],
   'upload.remove': ['Remove {name}', '移除 {name}'],

@@ -1,4 +1,5 @@
 // The page that brings a model in: what was uploaded is imported without being served, and its page tells what it is.
+import type { UploadView } from '../../../web/model-views.ts';
 import { modelPath } from '../../../web/screens/models.ts';
 import { uploadScreen } from '../../../web/screens/upload.ts';
 import type { FormState } from '../../../web/view-types.ts';
@@ -86,7 +87,7 @@ export function uploadRoutes({ control, keepOpen }: AdminContext): AdminRoute[] 
       answer({ frame, url }) {
         const name = url.searchParams.get('name') ?? '';
         const form: FormState = { values: name ? { name, task: 'tensor' } : {}, errors: {} };
-        return uploadScreen(frame, { form, known: known() });
+        return uploadScreen(frame, { form, known: known(), from: fromOf(control.source.allowed) });
       },
     },
     {
@@ -98,6 +99,11 @@ export function uploadRoutes({ control, keepOpen }: AdminContext): AdminRoute[] 
       answer: receive,
     },
   ];
+}
+
+function fromOf({ url, path }: AdminContext['control']['source']['allowed']): UploadView['from'] {
+  if (url && path) return 'both';
+  return url ? 'url' : path ? 'path' : undefined;
 }
 
 /** What a person is filling in meanwhile stays as it is. */
