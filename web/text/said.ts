@@ -7,6 +7,7 @@ import { machineSaid } from './said/machine.ts';
 import { modelSaid } from './said/models.ts';
 import { releaseSaid } from './said/release.ts';
 import { settingSaid } from './said/settings.ts';
+import { sourceSaid } from './said/source.ts';
 
 /** `{name}` stands for whatever is there; a value that is a sentence of the tables is translated too. */
 export type Said = readonly (readonly [english: string, chinese: string])[];
@@ -19,6 +20,7 @@ export const said: Said = [
   ...machineSaid,
   ...releaseSaid,
   ...settingSaid,
+  ...sourceSaid,
 ];
 
 interface Pattern {

@@ -13,6 +13,14 @@ export const settingSaid: Said = [
     '域名，如 models.corp.lan，每个端点可通过其下的独立主机名访问。',
   ],
   [
+    'Networks, e.g. 10.1.0.0/16, that models may be fetched from; without any they come by upload or path.',
+    '可从中获取模型的网络，如 10.1.0.0/16；未设置则只能上传或从服务器路径导入。',
+  ],
+  [
+    'Folders on the server, separated by colons, e.g. /srv/models, that models may be imported from.',
+    '可从中导入模型的服务器目录，以冒号分隔，如 /srv/models。',
+  ],
+  [
     'Networks, e.g. 10.1.0.0/16, that webhooks may send to; without any there are no webhooks.',
     'Webhook 可发送到的网络，如 10.1.0.0/16；未设置则不启用 Webhook。',
   ],
