@@ -81,9 +81,10 @@ export class Gateway implements DataPlane {
     header: (name: string) => string | null,
     key?: string,
   ): VersionRoute {
-    const traffic = version === undefined ? this.getModel(name).traffic : undefined;
-    if (!traffic) return this.getRoute(name, version);
-    if (traffic.ratePerSecond !== undefined) this.admit(name, traffic.ratePerSecond);
+    const { traffic } = this.getModel(name);
+    // Whoever names the version is counted too; whoever tries another is not the endpoint's caller.
+    if (traffic?.ratePerSecond !== undefined && this.isReleased(name, version)) this.admit(name, traffic.ratePerSecond);
+    if (!traffic || version !== undefined) return this.getRoute(name, version);
     let split = this.splitters.get(name);
     if (!split) this.splitters.set(name, (split = splitter()));
     const chosen = split(traffic, header, key);
@@ -186,6 +187,12 @@ export class Gateway implements DataPlane {
     }
   }
 
+  private endShadow(key: string): void {
+    const left = this.shadows.get(key)! - 1;
+    if (left > 0) this.shadows.set(key, left);
+    else this.shadows.delete(key);
+  }
+
   private isShadowed({ shadow }: VersionRoute): boolean {
     return shadow !== undefined && (this.shadows.get(shadow.key) ?? 0) < mostShadows && Math.random() < shadow.share;
   }
@@ -200,7 +207,7 @@ export class Gateway implements DataPlane {
         .then((isSame) => lane.noted()?.countComparison(isSame))
         // Its own notes count the failure.
         .catch(() => {})
-        .finally(() => this.shadows.set(key, this.shadows.get(key)! - 1));
+        .finally(() => this.endShadow(key));
     });
   }
 }

@@ -1,7 +1,7 @@
 // Versions that releases serve: each release has a deployment of its own, with its own instances and settings, so that
 // trying a version, staging and production do not disturb each other. Knows nothing of reviews or of who gets what share.
 import type { PlacementSettings } from '../device/placement-settings.ts';
-import { AppError } from '../error.ts';
+import { AppError, messageOf } from '../error.ts';
 import type { VersionRecord } from '../types.ts';
 import { type Deployment, isLive, isReady, keyOf, reasonOf, startCount, stateOf, untilUp } from './deployment.ts';
 import type { Fleet } from './fleet.ts';
@@ -61,6 +61,8 @@ export class Released {
   private readonly open = new Map<number, Deployment>();
   private readonly opening = new Map<number, Promise<void>>();
   private readonly closing = new Map<number, Promise<void>>();
+  /** Why those that should be there cannot even be laid out. */
+  private readonly failures = new Map<number, string>();
 
   constructor(private readonly parts: ReleasedParts) {}
 
@@ -70,6 +72,11 @@ export class Released {
 
   find(id: number): Deployment | undefined {
     return this.open.get(id);
+  }
+
+  /** Why a release has no deployment; undefined: it is on its way. */
+  failureOf(id: number): string | undefined {
+    return this.failures.get(id);
   }
 
   findByKey(key: string): Deployment | undefined {
@@ -118,12 +125,8 @@ export class Released {
   private async bringUp(release: ReleasedVersion): Promise<void> {
     const { fleet, coldWaitMs } = this.parts;
     await this.closing.get(release.id);
-    let deployment = this.open.get(release.id);
-    if (!deployment) {
-      const record = withQueue(this.parts.getVersion(release.model, release.version), release.maxQueueSize);
-      deployment = await this.parts.layOut(record, { key: keyOfRelease(release), settings: release.settings });
-      this.open.set(release.id, deployment);
-    }
+    const deployment = this.open.get(release.id) ?? (await this.layOut(release));
+    deployment.settings = release.settings;
     if (stateOf(deployment) === 'failed') fleet.forgive(deployment);
     deployment.wanted = startCount(deployment, release.settings);
     try {
@@ -135,8 +138,24 @@ export class Released {
     }
   }
 
+  private async layOut(release: ReleasedVersion): Promise<Deployment> {
+    try {
+      const record = withQueue(this.parts.getVersion(release.model, release.version), release.maxQueueSize);
+      const own = { key: keyOfRelease(release), settings: release.settings };
+      const deployment = await this.parts.layOut(record, own);
+      this.failures.delete(release.id);
+      this.open.set(release.id, deployment);
+      return deployment;
+    } catch (error) {
+      this.failures.set(release.id, messageOf(error));
+      this.parts.publish();
+      throw error;
+    }
+  }
+
   private async takeDown(id: number, reason: string): Promise<void> {
     await this.opening.get(id)?.catch(() => {});
+    this.failures.delete(id);
     const deployment = this.open.get(id);
     if (!deployment) return;
     await this.parts.takeDown(deployment, reason);
@@ -149,7 +168,8 @@ export function keyOfRelease({ model, version, id }: Pick<ReleasedVersion, 'id' 
   return `${keyOf({ model, version })}@${id}`;
 }
 
-function withQueue(record: VersionRecord, maxQueueSize: number): VersionRecord {
+/** With the release's own limit of its queue. */
+export function withQueue(record: VersionRecord, maxQueueSize: number): VersionRecord {
   if (maxQueueSize === 0) return record;
   const { serving } = record.manifest;
   const queuePolicy = { ...serving.queuePolicy, maxQueueSize };

@@ -246,7 +246,7 @@ export class Supervisor implements ModelControl {
       deployments: this.deployments,
       restoring: this.restoring,
       endpoints: endpoints?.() ?? [],
-      findReleased: (id) => this.released.find(id),
+      released: this.released,
       getVersion: (name, version) => source.getVersion(name, version),
     });
     this.options.publish(table);

@@ -1,7 +1,7 @@
 // The routing table, made from what there is: models with their loaded versions, and endpoints with what they serve.
 import type { VersionRecord } from '../types.ts';
 import { type Deployment, keyOf, routeOf, toRoute } from './deployment.ts';
-import { type EndpointPlan, keyOfRelease, type ReleasedVersion } from './released.ts';
+import { type EndpointPlan, keyOfRelease, type Released, type ReleasedVersion, withQueue } from './released.ts';
 import type { ModelRoute, RoutingTable, Traffic, VersionRoute } from './routing.ts';
 
 export interface TableParts {
@@ -11,7 +11,7 @@ export interface TableParts {
   /** Keys of those that will be there in a moment. */
   restoring: ReadonlySet<string>;
   endpoints: readonly EndpointPlan[];
-  findReleased(id: number): Deployment | undefined;
+  released: Pick<Released, 'find' | 'failureOf'>;
   /** @throws AppError not_found */
   getVersion(model: string, version: number): VersionRecord;
 }
@@ -88,15 +88,16 @@ function releasedRoute(
   { name }: EndpointPlan,
   release: ReleasedVersion,
   own: Partial<VersionRoute>,
-  { findReleased, getVersion }: TableParts,
+  { released, getVersion }: TableParts,
 ): VersionRoute {
-  const deployment = findReleased(release.id);
+  const deployment = released.find(release.id);
+  const failure = released.failureOf(release.id);
   const route: VersionRoute = deployment
     ? toRoute(deployment)
     : {
-        ...routeOf(getVersion(release.model, release.version), keyOfRelease(release)),
-        state: 'starting',
-        reason: justStarted,
+        ...routeOf(withQueue(getVersion(release.model, release.version), release.maxQueueSize), keyOfRelease(release)),
+        state: failure === undefined ? 'starting' : 'failed',
+        reason: failure ?? justStarted,
       };
   return {
     ...route,

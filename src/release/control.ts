@@ -146,8 +146,15 @@ export interface ReleaseControl {
   attach(actor: Actor, id: number, evidence: Evidence): Release;
   askChanges(actor: Actor, id: number, reason: string): Release;
   reject(actor: Actor, id: number, reason: string): Release;
-  /** @param override why red checks do not matter; needs the right to override */
-  approve(actor: Actor, id: number, options?: { comment?: string; override?: string }): Promise<Release>;
+  /**
+   * @param options.override why red checks do not matter; needs the right to override
+   * @param options.revision that was looked at: conflict when it was changed since
+   */
+  approve(
+    actor: Actor,
+    id: number,
+    options?: { comment?: string; override?: string; revision?: number },
+  ): Promise<Release>;
   /** Ends a rollout, or puts an earlier release back. Resolves when that one answers. @param to its id; absent: the last */
   rollback(actor: Actor, endpoint: string, options?: { to?: number; reason?: string }): Promise<Release>;
   /** Goes to the next step of a rollout now. */

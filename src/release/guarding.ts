@@ -21,9 +21,6 @@ interface Comparison {
   checks?: Record<Check, CheckState>;
 }
 
-/** A baseline keeps so many latencies. */
-const mostKept = 1000;
-
 export class Guarding {
   private readonly comparisons = new Map<number, Comparison>();
 
@@ -73,7 +70,8 @@ export class Guarding {
     // Shadow requests wait for those of callers, who wait for nobody: how long they take says nothing.
     const candidate = fresh.stage?.kind === 'shadow' ? { ...measured, latenciesMs: [] } : measured;
     const isBeside = old !== undefined && 'state' in old;
-    const stable = isBeside ? this.samples(old, comparison.oldCrashes) : (old ?? nothing);
+    // Latencies of another time are of another load.
+    const stable = isBeside ? this.samples(old, comparison.oldCrashes) : { ...(old ?? nothing), latenciesMs: [] };
     const { compared, disagreed } = notes;
     const agreement = compared > 0 ? { compared, disagreed } : undefined;
     const { memory, breach, checks } = lookGuard(comparison.memory, stable, candidate, agreement, limits);
@@ -86,7 +84,7 @@ export class Guarding {
     const notes = this.parts.noted(old);
     if (!notes || notes.requests === 0) return undefined;
     const samples = samplesOf(notes, 0);
-    return JSON.stringify({ ...samples, latenciesMs: Array.from(samples.latenciesMs).slice(0, mostKept) });
+    return JSON.stringify({ ...samples, latenciesMs: [] });
   }
 
   private samples(release: Release, crashesBefore: number): SideSamples {

@@ -1,16 +1,23 @@
 // Host names of endpoints: their own, and those of the wildcard. Pure.
 import type { EndpointRow } from './release-rows.ts';
 
-/** Endpoint by host name; an endpoint's own name wins over one of the wildcard. */
-export function hostsOf(endpoints: readonly EndpointRow[], wildcard: string): Map<string, string> {
+/**
+ * Endpoint by host name; an endpoint's own name wins over one of the wildcard.
+ * @param isOwn the server's own name, under which all of it is reached, is nobody else's
+ */
+export function hostsOf(
+  endpoints: readonly EndpointRow[],
+  wildcard: string,
+  isOwn: (host: string) => boolean = () => false,
+): Map<string, string> {
   const hosts = new Map<string, string>();
   for (const { name, domain } of endpoints) {
-    if (domain !== null) hosts.set(domain, name);
+    if (domain !== null && !isOwn(domain)) hosts.set(domain, name);
   }
   if (wildcard === '') return hosts;
   for (const { name } of endpoints) {
     const host = `${labelOf(name)}.${wildcard}`;
-    if (!hosts.has(host)) hosts.set(host, name);
+    if (!hosts.has(host) && !isOwn(host)) hosts.set(host, name);
   }
   return hosts;
 }

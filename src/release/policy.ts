@@ -16,7 +16,7 @@ export interface PolicyFacts {
   instancesInUse: number;
   endpointsInUse: number;
   isNewEndpoint: boolean;
-  /** A host name that this endpoint would have, and that another has already. */
+  /** A host name that this endpoint would have, and that another has already; endpoint "": the server itself. */
   taken?: { host: string; endpoint: string };
 }
 
@@ -82,7 +82,8 @@ function checkQuota(facts: PolicyFacts): PolicyCheck | undefined {
 
 function checkDomain({ taken, request: { domain } }: PolicyFacts): PolicyCheck | undefined {
   if (domain === '' && !taken) return undefined;
-  const bad = `The endpoint '${taken?.endpoint}' has the host name ${taken?.host} already.`;
+  const owner = taken?.endpoint ? `The endpoint '${taken.endpoint}'` : 'The server itself';
+  const bad = `${owner} has the host name ${taken?.host} already.`;
   return { ...check('domain', taken === undefined, `The host name ${domain} is free.`, bad), mayOverride: false };
 }
 

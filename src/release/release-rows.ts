@@ -73,7 +73,7 @@ const columns =
   'id, state, reason, request, requester_id, requester, revision, created_ms, changed_ms, submitted_ms, decided_ms, ' +
   'decided_by, stage, live_ms, ended_ms, warm_until_ms, watch_until_ms, replaced';
 const usualLimit = 50;
-const mostLimit = 500;
+const mostLimit = 1000;
 
 export class ReleaseRows {
   constructor(
@@ -165,6 +165,13 @@ export class ReleaseRows {
         )
         .get(model, version) !== null
     );
+  }
+
+  /** Where something was live under this name, last. */
+  environmentOf(endpoint: string): EnvironmentName | undefined {
+    const query =
+      'SELECT environment FROM releases WHERE endpoint = ? AND live_ms IS NOT NULL ORDER BY id DESC LIMIT 1';
+    return this.db.query<{ environment: EnvironmentName }, [string]>(query).get(endpoint)?.environment;
   }
 
   wasLive(model: string, version: number): boolean {

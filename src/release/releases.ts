@@ -20,12 +20,14 @@ import { isOver } from './states.ts';
 import { newsOf, type ReleaseNews } from './telling.ts';
 import type { Endpoint, Environment, EnvironmentName, Release, ReleaseEvent } from './types.ts';
 import { pickRemovable, VersionNotes } from './version-notes.ts';
-import { byOf, mayNow } from './who.ts';
+import { authorsOf, byOf, mayNow } from './who.ts';
 
 export interface ReleasesParts extends Pick<RolloutParts, 'released' | 'plane' | 'publish'> {
   db: Database;
   /** Wildcard: "models.corp.lan" gives each endpoint the host "NAME.models.corp.lan"; "": none. */
   endpointDomain: string;
+  /** Whether a host name is the server's own. */
+  isOwnHost(host: string): boolean;
   getVersion: ReviewingParts['getVersion'];
   measured: ReviewingParts['measured'];
   preview: ReviewingParts['preview'];
@@ -87,8 +89,15 @@ export function openReleases(parts: ReleasesParts): Releases {
     hosts = undefined;
     parts.publish();
   };
-  const endpointHosts = () => (hosts ??= hostsOf(rows.endpoints(), parts.endpointDomain));
-  const rollouts = new Rollouts({ ...parts, publish, rows, environments, settingsOf, tell, now });
+  const endpointHosts = () => (hosts ??= hostsOf(rows.endpoints(), parts.endpointDomain, parts.isOwnHost));
+  const hasVersion = (model: string, version: number) => {
+    try {
+      return parts.versionsOf(model).includes(version);
+    } catch {
+      return false;
+    }
+  };
+  const rollouts = new Rollouts({ ...parts, publish, rows, environments, settingsOf, tell, now, hasVersion });
   const reviewing: ReviewingParts = {
     ...parts,
     rows,
@@ -96,9 +105,16 @@ export function openReleases(parts: ReleasesParts): Releases {
     notes,
     settingsOf,
     findTaken({ endpoint, domain }) {
-      const wanted = [domain, parts.endpointDomain && `${labelOf(endpoint)}.${parts.endpointDomain}`].filter(Boolean);
-      return wanted
-        .map((host) => ({ host, endpoint: endpointHosts().get(host) ?? endpoint }))
+      const wildcard = parts.endpointDomain && `${labelOf(endpoint)}.${parts.endpointDomain}`;
+      // Also those that will have it once they are live.
+      const coming = rows.inState('approved', 'rolling-out').map(({ request }) => request);
+      const ownerOf = (host: string) =>
+        parts.isOwnHost(host)
+          ? ''
+          : (endpointHosts().get(host) ?? coming.find((each) => each.domain === host)?.endpoint ?? endpoint);
+      return [domain, wildcard]
+        .filter(Boolean)
+        .map((host) => ({ host, endpoint: ownerOf(host) }))
         .find((each) => each.endpoint !== endpoint);
     },
   };
@@ -121,8 +137,17 @@ export function openReleases(parts: ReleasesParts): Releases {
       isNeeded: (version) => rows.isNeeded(model, version) || parts.isInUse(model, version),
       wasLive: (version) => rows.wasLive(model, version),
     });
-    for (const version of removed) await parts.removeVersion(model, version);
-    return removed;
+    const gone: number[] = [];
+    for (const version of removed) {
+      try {
+        await parts.removeVersion(model, version);
+        gone.push(version);
+      } catch (error) {
+        // It was taken into use since.
+        if (!(error instanceof AppError && error.code === 'conflict')) throw error;
+      }
+    }
+    return gone;
   }
 
   return {
@@ -139,8 +164,10 @@ export function openReleases(parts: ReleasesParts): Releases {
     },
     retain,
     async restore() {
-      await rollouts.restore();
+      const restored = rollouts.restore();
+      // Not after it: one that is slow to start must not keep the guard from looking at the others.
       timer = setInterval(() => rollouts.tick(), parts.tickMs ?? usualTickMs);
+      await restored;
     },
     async close() {
       clearInterval(timer);
@@ -160,8 +187,6 @@ export function openReleases(parts: ReleasesParts): Releases {
     async removeEndpoint(actor, name) {
       if (!rows.findEndpoint(name)) throw new AppError('not_found', `There is no endpoint '${name}'.`);
       await rollouts.empty(name, byOf(actor));
-      rows.removeEndpoint(name);
-      publish();
     },
 
     traffic: () =>
@@ -181,7 +206,8 @@ export function openReleases(parts: ReleasesParts): Releases {
       const release = rows.get(id);
       const { settings } = environments.get(release.request.environment);
       const gathered = await gather(release, reviewing);
-      return { release, events: rows.events(id), ...gathered, may: mayNow(actor, release, settings) };
+      const events = rows.events(id);
+      return { release, events, ...gathered, may: mayNow(actor, release, authorsOf(release, events), settings) };
     },
     rollback: (actor, endpoint, { to, reason = '' } = {}) =>
       rollouts.rollBack(endpoint, byOf(actor), reason.trim() || `${byOf(actor).name} rolled it back.`, to),

@@ -10,9 +10,9 @@ import { type By, bySystem, type ReleaseRows } from './release-rows.ts';
 import { parseEvidence, parseRequest, usualRequest } from './request.ts';
 import { gather, type ReviewingParts } from './reviewing.ts';
 import type { Rollouts } from './rollout.ts';
-import { isEditable } from './states.ts';
+import { isEditable, requireFollow } from './states.ts';
 import { allAtOnce, type Release, type ReleaseEvent, type ReleaseRequest } from './types.ts';
-import { byOf, requireFourEyes, requireOwn, requireRequester } from './who.ts';
+import { authorsOf, byOf, requireFourEyes, requireOwn, requireRequester } from './who.ts';
 
 export interface RequestParts {
   rows: ReleaseRows;
@@ -49,11 +49,12 @@ export function createRequests(parts: RequestParts): Requests {
   function checkPlace(request: ReleaseRequest): void {
     const { endpoint, environment, model, version } = request;
     parts.getVersion(model, version);
-    const known = rows.findEndpoint(endpoint);
-    if (known && known.environment !== environment) {
+    // Also once it was removed: callers of production must not get what nobody looked at.
+    const known = rows.findEndpoint(endpoint)?.environment ?? rows.environmentOf(endpoint);
+    if (known && known !== environment) {
       throw new AppError(
         'invalid',
-        `environment of '${endpoint}' is ${known.environment}, not ${environment}.`,
+        `environment of '${endpoint}' is ${known}, not ${environment}.`,
         'An endpoint stays in its environment: choose another name.',
       );
     }
@@ -68,13 +69,16 @@ export function createRequests(parts: RequestParts): Requests {
     const version = wish.version ?? (model === '' ? 1 : (parts.versionsOf(model).at(-1) ?? 1));
     const usual = usualRequest(model, version);
     const licence = model === '' ? '' : (parts.getVersion(model, version).manifest.licence ?? '');
-    const known = wish.endpoint === undefined ? undefined : rows.findEndpoint(wish.endpoint);
+    const known =
+      wish.endpoint === undefined
+        ? undefined
+        : (rows.findEndpoint(wish.endpoint)?.environment ?? rows.environmentOf(wish.endpoint));
     const before = live?.request;
     return {
       ...usual,
       ...before,
       ...(wish.endpoint !== undefined && { endpoint: wish.endpoint }),
-      environment: known?.environment ?? wish.environment ?? usual.environment,
+      environment: known ?? wish.environment ?? usual.environment,
       model,
       version,
       licence: licence || (before?.licence ?? ''),
@@ -154,10 +158,11 @@ export function createRequests(parts: RequestParts): Requests {
       if (!isEditable(release.state)) {
         throw new AppError('conflict', `A release that is ${release.state} is not edited.`, 'Make a new request.');
       }
-      if (revision !== undefined && revision !== release.revision) {
-        throw new AppError('conflict', 'Somebody has changed this request meanwhile.', 'Look at it again first.');
-      }
-      const request = parseRequest(patch, release.request);
+      requireRevision(release, revision);
+      const read = parseRequest(patch, release.request);
+      const request = aboutSameVersion(release.request, read)
+        ? read
+        : { ...read, evidence: withoutMeasured(read, release.request) };
       checkPlace(request);
       requireRequester(roleOf(actor), environments.get(request.environment).settings, request.environment);
       return rows.transaction(() => {
@@ -168,10 +173,11 @@ export function createRequests(parts: RequestParts): Requests {
     async submit(actor, id) {
       const release = rows.get(id);
       requireOwn(actor, release);
-      const { settings } = environments.get(release.request.environment);
-      requireRequester(roleOf(actor), settings, release.request.environment);
       checkPlace(release.request);
       const { checks } = await gather(release, reviewing);
+      requireRevision(rows.get(id), release.revision);
+      const { settings } = environments.get(release.request.environment);
+      requireRequester(roleOf(actor), settings, release.request.environment);
       const hopeless = checks.find((check) => isRed(check) && !check.mayOverride);
       if (hopeless) throw new AppError('conflict', hopeless.text, 'Change the request, then submit it again.');
       const by = byOf(actor);
@@ -208,12 +214,15 @@ export function createRequests(parts: RequestParts): Requests {
     },
     askChanges: refuseWith('changes-asked'),
     reject: refuseWith('rejected'),
-    async approve(actor, id, { comment = '', override } = {}) {
+    async approve(actor, id, { comment = '', override, revision } = {}) {
       const release = rows.get(id);
-      const { settings } = environments.get(release.request.environment);
-      if (release.state === 'submitted') requireFourEyes(actor, release, settings);
+      requireRevision(release, revision);
+      requireFollow(release.state, 'approved');
       checkPlace(release.request);
       const { checks } = await gather(release, reviewing);
+      requireRevision(rows.get(id), release.revision);
+      const { settings } = environments.get(release.request.environment);
+      requireFourEyes(actor, authorsOf(release, rows.events(id)), settings);
       const red = checks.filter(isRed);
       const hopeless = red.find((check) => !check.mayOverride);
       if (hopeless) throw new AppError('conflict', hopeless.text, 'Ask for changes.');
@@ -232,13 +241,26 @@ export function createRequests(parts: RequestParts): Requests {
       if (excuse && !mayDo(actor, 'release.override')) {
         throw new AppError('forbidden', 'Red checks are overridden by an administrator alone.');
       }
-      // Asked again: another may have decided while the checks were made.
       return rows.transaction(() => {
         if (excuse) rows.addEvent(id, 'overridden', by, excuse, { checks: red.map(({ name }) => name) });
         return accept(rows.get(id), by, comment.trim() || 'Approved.', excuse ? { override: excuse } : {});
       });
     },
   };
+}
+
+function requireRevision({ revision }: Release, expected: number | undefined): void {
+  if (expected === undefined || expected === revision) return;
+  throw new AppError('conflict', 'Somebody has changed this request meanwhile.', 'Look at it again first.');
+}
+
+const aboutSameVersion = (a: ReleaseRequest, b: ReleaseRequest) => a.model === b.model && a.version === b.version;
+
+/** What was measured of another version says nothing of this one. */
+function withoutMeasured({ evidence }: ReleaseRequest, before: ReleaseRequest): ReleaseRequest['evidence'] {
+  const old = new Set(before.evidence.map((each) => JSON.stringify(each)));
+  const isMeasured = (kind: string) => kind === 'report' || kind === 'load-test';
+  return evidence.filter((each) => !isMeasured(each.kind) || !old.has(JSON.stringify(each)));
 }
 
 function requireText(text: string, what: string): string {

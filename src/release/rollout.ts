@@ -4,27 +4,33 @@
 import { AppError, messageOf } from '../error.ts';
 import type { EndpointPlan, Released } from '../inference/released.ts';
 import { log } from '../log.ts';
-import { whyWait } from './calendar.ts';
+import { findFreeze, whyWait } from './calendar.ts';
 import { EndpointStanding } from './endpoint-standing.ts';
 import type { SideSamples } from './guard.ts';
 import { Guarding } from './guarding.ts';
 import { type By, bySystem } from './release-rows.ts';
 import { smoke } from './smoke.ts';
 import { describeStage, holdMsOf, stageAfter } from './stages.ts';
-import { Switching, type SwitchingParts } from './switching.ts';
+import { isNoRoom, Switching, type SwitchingParts } from './switching.ts';
 import { findRoute, keyOf, toEndpointPlan } from './traffic-plan.ts';
 import type { Release, Stage } from './types.ts';
 import { findTarget, rollbackTargets } from './way-back.ts';
 
 export interface RolloutParts extends SwitchingParts {
-  released: Pick<Released, 'start' | 'end' | 'refresh' | 'status' | 'find'>;
+  released: Pick<Released, 'start' | 'end' | 'refresh' | 'status' | 'find' | 'failureOf'>;
+  /** Whether it is still kept. */
+  hasVersion(model: string, version: number): boolean;
 }
+
+/** What could not be done is tried again after that. */
+const pauseMs = 30_000;
 
 export class Rollouts {
   readonly guarding: Guarding;
   readonly standing: EndpointStanding;
   private readonly switching: Switching;
   private readonly working = new Map<number, Promise<void>>();
+  private readonly pausedUntil = new Map<number, number>();
   private isStopping = false;
 
   constructor(private readonly parts: RolloutParts) {
@@ -33,7 +39,7 @@ export class Rollouts {
       crashesOf: ({ id }) => parts.released.status(id).crashes,
     });
     this.standing = new EndpointStanding(parts);
-    this.switching = new Switching(parts, this.standing, this.guarding);
+    this.switching = new Switching(parts, this.standing, this.guarding, () => this.isStopping);
   }
 
   /** What the routing table is made from. */
@@ -63,7 +69,11 @@ export class Rollouts {
         if (release.watchUntilMs !== undefined) this.guarding.begin(release, undefined);
         if (release.state !== 'rolling-out') return starting.catch((error: unknown) => noteTrouble(release, error));
         return this.track(release, async () => {
-          await starting.catch((error) => this.switching.takeOff(release, messageOf(error), bySystem));
+          // One that has not begun to serve is started like any other.
+          const isServing = release.stage?.kind !== 'starting';
+          await starting.catch((error) => {
+            if (isServing && !this.isStopping) this.switching.takeOff(release, messageOf(error), bySystem);
+          });
           this.guarding.begin(release, this.standing.get(release.request.endpoint).live);
         });
       }),
@@ -83,7 +93,10 @@ export class Rollouts {
     for (const release of rows.inState('rolling-out')) {
       if (!this.working.has(release.id)) void this.track(release, () => this.proceed(rows.get(release.id)));
     }
-    for (const release of rows.inState('live')) attempt(release, () => this.watch(release));
+    for (const release of rows.inState('live')) {
+      attempt(release, () => this.bringBack(release));
+      attempt(release, () => this.watch(release));
+    }
     for (const release of rows.warm()) attempt(release, () => this.cool(release));
   }
 
@@ -95,42 +108,39 @@ export class Rollouts {
 
   /** Goes to the next stage now. @throws AppError conflict */
   async advance(release: Release, by: By): Promise<void> {
+    requireStep(release);
     await this.working.get(release.id);
-    const { state, stage } = this.parts.rows.get(release.id);
-    if (state !== 'rolling-out' || !stage) throw new AppError('conflict', `Release ${release.id} is not rolling out.`);
-    if (stage.kind !== 'shadow' && stage.kind !== 'step') {
-      throw new AppError('conflict', 'Its instances are not ready yet.', 'Wait until its first step has begun.');
-    }
+    requireStep(this.parts.rows.get(release.id));
     this.next(this.parts.rows.get(release.id), by);
   }
 
   /**
    * Ends a rollout, or puts an earlier release back.
    * @param to absent: out of a rollout to what is live; else to the one that was live before
-   * @returns the release that is live now; resolves when it answers
+   * @returns the release that is live now, or the one that was taken off where nothing is; resolves when it answers
    * @throws AppError conflict when there is none, unavailable when it cannot be started
    */
   async rollBack(endpoint: string, by: By, reason: string, to?: number): Promise<Release> {
     const { rows } = this.parts;
     const { live, rollout } = this.standing.get(endpoint);
+    if (this.switching.leaving.has(endpoint)) throw new AppError('conflict', `'${endpoint}' is being removed.`);
     if (rollout && (to === undefined || to === live?.id)) {
-      if (!live) throw new AppError('conflict', `Nothing was live at '${endpoint}' before this rollout.`);
       this.switching.takeOff(rollout, reason, by);
-      return rows.get(live.id);
+      return rows.get((live ?? rollout).id);
     }
     const target = findTarget(this.rollbackTargets(endpoint), endpoint, to);
     if (rollout) this.switching.takeOff(rollout, reason, by);
-    if (this.parts.released.status(target.id).state !== 'ready') await this.switching.fetchBack(target);
-    return this.switching.putBack(target, by, reason);
+    return this.switching.goBack(target, by, reason);
   }
 
   /** Where a rollback of an endpoint may lead, the best first. */
   rollbackTargets(endpoint: string): Release[] {
-    return rollbackTargets(this.parts.rows, this.parts.plane, endpoint);
+    return rollbackTargets(this.parts.rows, this.parts.hasVersion, endpoint);
   }
 
   private considerStart(release: Release): void {
     const { rows, now } = this.parts;
+    if (this.switching.leaving.has(release.request.endpoint)) return;
     const { live, rollout } = this.standing.get(release.request.endpoint);
     const reason = whyWait(release.request, this.standing.environmentOf(release).freezes, rollout?.id, now());
     if (reason !== undefined) {
@@ -196,8 +206,10 @@ export class Rollouts {
       this.parts.rows.addEvent(release.id, 'guard', bySystem, breach.reason, { ...breach });
       return this.switching.takeOff(release, breach.reason, bySystem);
     }
-    const isHeld = this.parts.now() - stage.startedMs >= holdMsOf(stage, plan);
-    if (isHeld && this.guarding.requestsInStage(release) >= plan.minRequests) this.next(release, bySystem);
+    const now = this.parts.now();
+    const isHeld = now - stage.startedMs >= holdMsOf(stage, plan);
+    const isFrozen = findFreeze(this.standing.environmentOf(release).freezes, now) !== undefined;
+    if (isHeld && !isFrozen && this.guarding.requestsInStage(release) >= plan.minRequests) this.next(release, bySystem);
   }
 
   private next(release: Release, by: By): void {
@@ -220,10 +232,22 @@ export class Rollouts {
     this.guarding.mark(release);
   }
 
+  /** One that is live and could not even be laid out, for want of disk for example, is tried again now and then. */
+  private bringBack(release: Release): void {
+    const { released } = this.parts;
+    if (released.find(release.id) || released.failureOf(release.id) === undefined || this.mustWait(release)) return;
+    void this.track(release, () => released.start(this.standing.toReleased(release)));
+  }
+
+  /** Something is under way, or failed a short while ago. */
+  private mustWait({ id }: Release): boolean {
+    return this.working.has(id) || (this.pausedUntil.get(id) ?? 0) > this.parts.now();
+  }
+
   /** The guard goes on looking for a while; what was live before is its measure. */
   private watch(release: Release): void {
-    if (release.watchUntilMs === undefined || this.working.has(release.id)) return;
     const { rows, now } = this.parts;
+    if (release.watchUntilMs === undefined || this.mustWait(release)) return;
     if (release.watchUntilMs <= now()) {
       this.guarding.end(release);
       rows.change(release.id, { watchUntilMs: null });
@@ -233,12 +257,16 @@ export class Rollouts {
     const baseline = json === undefined ? undefined : (JSON.parse(json) as SideSamples);
     const breach = this.guarding.look(release, baseline, this.standing.environmentOf(release).guard);
     if (!breach) return;
-    rows.addEvent(release.id, 'guard', bySystem, breach.reason, { ...breach });
+    // A rollback that failed is tried again, and said once.
+    if (release.reason !== breach.reason) {
+      rows.addEvent(release.id, 'guard', bySystem, breach.reason, { ...breach });
+      rows.change(release.id, { reason: breach.reason });
+    }
     const [target] = this.rollbackTargets(release.request.endpoint).filter(({ id }) => id === release.replaced);
     if (!target) {
       // There is nothing better to go back to.
       this.guarding.end(release);
-      rows.change(release.id, { watchUntilMs: null, reason: breach.reason });
+      rows.change(release.id, { watchUntilMs: null });
       this.parts.tell(release, 'guard', bySystem, breach.reason);
       return;
     }
@@ -252,14 +280,19 @@ export class Rollouts {
     if (state === 'live' || state === 'rolling-out' || warmUntilMs! > this.parts.now() || this.working.has(id)) return;
     void this.track({ id }, async () => {
       await this.parts.released.end(id, `release ${id} serves no more`);
-      this.parts.rows.change(id, { warmUntilMs: null });
+      // It may have been fetched back meanwhile.
+      const { warmUntilMs: untilMs = 0 } = this.parts.rows.get(id);
+      if (untilMs <= this.parts.now()) this.parts.rows.change(id, { warmUntilMs: null });
       this.parts.publish();
     });
   }
 
   private track({ id }: Pick<Release, 'id'>, work: () => Promise<void>): Promise<void> {
     const done = work()
-      .catch((error: unknown) => noteTrouble({ id }, error))
+      .catch((error: unknown) => {
+        this.pausedUntil.set(id, this.parts.now() + pauseMs);
+        noteTrouble({ id }, error);
+      })
       .finally(() => this.working.delete(id));
     this.working.set(id, done);
     return done;
@@ -275,9 +308,15 @@ function attempt(release: Release, work: () => void): void {
   }
 }
 
+/** @throws AppError conflict */
+function requireStep({ id, state, stage }: Release): void {
+  if (state !== 'rolling-out' || !stage) throw new AppError('conflict', `Release ${id} is not rolling out.`);
+  if (stage.kind === 'shadow' || stage.kind === 'step') return;
+  throw new AppError('conflict', 'Its instances are not ready yet.', 'Wait until its first step has begun.');
+}
+
 function noteTrouble({ id }: Pick<Release, 'id'>, error: unknown): void {
   log('error', 'release cannot go on', { release: id, reason: messageOf(error) });
 }
 
-const isNoRoom = (error: unknown) => error instanceof AppError && error.message.startsWith('There is no room');
 const isThere = <T>(value: T | undefined): value is T => value !== undefined;

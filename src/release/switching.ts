@@ -1,6 +1,6 @@
 // How one release takes the place of another: each a transaction, then the routing table made anew, so that callers see
 // either the one or the other. When that is to happen is rollout.ts's matter.
-import { messageOf } from '../error.ts';
+import { AppError, messageOf } from '../error.ts';
 import type { Notes } from '../inference/notes.ts';
 import type { DataPlane } from '../inference/plane.ts';
 import type { Released } from '../inference/released.ts';
@@ -26,10 +26,14 @@ const returnMs = 15 * 60_000;
 const enoughRequests = 200;
 
 export class Switching {
+  /** Endpoints that are being removed: nothing begins there. */
+  readonly leaving = new Set<string>();
+
   constructor(
     private readonly parts: SwitchingParts,
     private readonly standing: EndpointStanding,
     private readonly guarding: Guarding,
+    private readonly isStopping: () => boolean,
   ) {}
 
   /** @param keepWarmMs of the one that it replaces; absent: as the environment says */
@@ -60,6 +64,7 @@ export class Switching {
     const times = { endedMs: now(), warmUntilMs: now() + keepWarmMs, watchUntilMs: null };
     rows.move(live.id, 'superseded', { reason, ...times });
     rows.addEvent(live.id, 'superseded', bySystem, reason, { successor });
+    this.guarding.end(live);
   }
 
   /** Of one that is rolling out: what is live stays. It finishes what it has. */
@@ -79,18 +84,33 @@ export class Switching {
     this.parts.tell(taken, kind, by, reason);
   }
 
-  /** Starts a release again that has no instances any more, while what is live goes on. */
-  async fetchBack(target: Release): Promise<void> {
+  /**
+   * Has an earlier release answer again: first its instances, as many as it asked for, while what is live goes on; where
+   * there is not room for both, what is live makes room, and callers wait.
+   */
+  async goBack(target: Release, by: By, reason: string): Promise<Release> {
     const { rows, now, released } = this.parts;
     rows.change(target.id, { warmUntilMs: now() + returnMs });
     this.parts.publish();
-    await released.start(this.standing.toReleased(target));
+    const wanted = this.standing.toReleased({ ...target, state: 'live' });
+    try {
+      await released.start(wanted);
+    } catch (error) {
+      const { live } = this.standing.get(target.request.endpoint);
+      if (!live || !isNoRoom(error)) throw error;
+      const back = this.putBack(target, by, reason);
+      await released.end(live.id, `release ${target.id} needs its room`);
+      await released.start(wanted);
+      return back;
+    }
+    return this.putBack(target, by, reason);
   }
 
-  /** An earlier release is live again. */
-  putBack(target: Release, by: By, reason: string): Release {
+  private putBack(target: Release, by: By, reason: string): Release {
     const { rows, now } = this.parts;
     const { live } = this.standing.get(target.request.endpoint);
+    // Two may have asked for it at once.
+    if (live?.id === target.id) return live;
     const keepWarmMs = by === bySystem ? 0 : this.standing.environmentOf(target).keepWarmMs;
     const text = `It is live again in the place of release ${live?.id ?? '–'}: ${reason}`;
     const back = rows.transaction(() => {
@@ -121,6 +141,7 @@ export class Switching {
     try {
       await released.start(this.standing.toReleased(release));
     } catch (error) {
+      if (this.isStopping()) return;
       const reason = messageOf(error);
       await released.end(release.id, reason);
       this.putBack(rows.get(live.id), bySystem, reason);
@@ -130,6 +151,15 @@ export class Switching {
 
   /** Ends everything of an endpoint. Resolves when its memory is back. */
   async empty(endpoint: string, by: By): Promise<void> {
+    this.leaving.add(endpoint);
+    try {
+      await this.takeAway(endpoint, by);
+    } finally {
+      this.leaving.delete(endpoint);
+    }
+  }
+
+  private async takeAway(endpoint: string, by: By): Promise<void> {
     const { rows, now, released } = this.parts;
     const { live, rollout, warm } = this.standing.get(endpoint);
     const text = `${by.name} removed the endpoint.`;
@@ -151,6 +181,8 @@ export class Switching {
       await released.end(id, text);
       rows.change(id, { warmUntilMs: null });
     }
+    rows.removeEndpoint(endpoint);
+    this.parts.publish();
   }
 
   /** Each has the settings of its new state, and its place in the routing table. */
@@ -160,9 +192,22 @@ export class Switching {
     publish();
   }
 
-  private setDomain({ request: { endpoint, environment, domain } }: Release): void {
-    this.parts.rows.putEndpoint({ name: endpoint, environment, domain: domain || null }, bySystem.name);
+  /** A name that another endpoint has got meanwhile stays with that one. */
+  private setDomain({ id, request: { endpoint: name, environment, domain } }: Release): void {
+    const { rows } = this.parts;
+    const owner = rows.endpoints().find((each) => domain !== '' && each.domain === domain && each.name !== name);
+    if (owner) {
+      rows.addEvent(
+        id,
+        'stage',
+        bySystem,
+        `It goes without the host name ${domain}: the endpoint '${owner.name}' has it.`,
+      );
+    }
+    rows.putEndpoint({ name, environment, domain: owner ? null : domain || null }, bySystem.name);
   }
 }
 
+/** The fleet's word for it. */
+export const isNoRoom = (error: unknown) => error instanceof AppError && error.message.startsWith('There is no room');
 const isThere = <T>(value: T | undefined): value is T => value !== undefined;

@@ -5,7 +5,7 @@ import { AppError } from '../error.ts';
 import type { Review } from './control.ts';
 import type { By } from './release-rows.ts';
 import { isEditable, mayFollow } from './states.ts';
-import type { EnvironmentSettings, Release } from './types.ts';
+import type { EnvironmentSettings, Release, ReleaseEvent } from './types.ts';
 
 /** As it stands in the history. A key acts for its owner: four eyes are not two keys. */
 export function byOf(actor: Actor): By {
@@ -44,9 +44,15 @@ function isOwn(actor: Actor, { requester }: Release): boolean {
 
 const isAdministrator = (actor: Actor) => actor.kind === 'user' && actor.role === 'administrator';
 
-/** @throws AppError forbidden for a decision on one's own request */
-export function requireFourEyes(actor: Actor, release: Release, { fourEyes }: EnvironmentSettings): void {
-  if (!fourEyes || byOf(actor).id !== release.requester.id) return;
+/** Whoever asked for a release, or changed what it asks for, or sent it to review. */
+export function authorsOf({ requester }: Release, events: readonly ReleaseEvent[]): Set<string> {
+  const wrote = events.filter(({ kind, data }) => kind === 'submitted' || (kind === 'edited' && 'after' in data));
+  return new Set([requester.id, ...wrote.map(({ actor }) => actor.id)]);
+}
+
+/** @throws AppError forbidden for a decision on what one has written oneself */
+export function requireFourEyes(actor: Actor, authors: ReadonlySet<string>, { fourEyes }: EnvironmentSettings): void {
+  if (!fourEyes || !authors.has(byOf(actor).id)) return;
   throw new AppError(
     'forbidden',
     'Nobody approves a request of their own here.',
@@ -54,10 +60,15 @@ export function requireFourEyes(actor: Actor, release: Release, { fourEyes }: En
   );
 }
 
-export function mayNow(actor: Actor, release: Release, settings: EnvironmentSettings): Review['may'] {
+export function mayNow(
+  actor: Actor,
+  release: Release,
+  authors: ReadonlySet<string>,
+  settings: EnvironmentSettings,
+): Review['may'] {
   const { state } = release;
   const isMine = isOwn(actor, release) && mayDo(actor, 'release.request');
-  const isOthers = !settings.fourEyes || byOf(actor).id !== release.requester.id;
+  const isOthers = !settings.fourEyes || !authors.has(byOf(actor).id);
   const mayReview = mayDo(actor, 'release.review') && state === 'submitted';
   return {
     edit: isMine && isEditable(state),

@@ -42,6 +42,8 @@ describe('what is told', () => {
         producer: 'aimass-test 1',
         parameters: 20_490,
         weightBytes: 81_960,
+        generatedBytes: 0,
+        outputOperators: { scores: 'Gemm' },
         operators: { Conv: 2, Relu: 2, MaxPool: 2, Flatten: 1, Gemm: 1 },
       },
       batchable: true,

@@ -45,6 +45,7 @@ export async function openReleasing(models: Record<string, GivenVersion[]>, opti
     released: supervisor.released,
     publish: () => supervisor.publish(),
     endpointDomain: options.endpointDomain ?? '',
+    isOwnHost: (host) => host === 'box.lan',
     getVersion: (model, version) => source.getVersion(model, version),
     versionsOf: (model) => source.getModel(model).versions,
     isInUse: options.isInUse ?? (() => false),

@@ -75,6 +75,18 @@ test('four eyes: nobody approves a request of their own, whoever they are, unles
     scope: { models: '*', actions: ['release'] },
   } as const;
   expect(await failureOf(releases.approve(key, id))).toMatchObject({ code: 'forbidden' });
+  // Nor what they have made of another's.
+  const { id: other } = releases.create(olga, { model: 'm', ...production });
+  releases.edit(adam, other, { version: 1 });
+  await releases.submit(olga, other);
+  expect(await failureOf(releases.approve(adam, other))).toMatchObject({ code: 'forbidden' });
+  expect((await releases.review(adam, other)).may.approve).toBe(false);
+  // Nor a revision that is not what was looked at.
+  const { revision } = releases.get(other);
+  expect(await failureOf(releases.approve(rita, other, { revision: revision - 1 }))).toMatchObject({
+    code: 'conflict',
+  });
+  releases.reject(rita, other, 'enough');
   releases.setEnvironment(adam, 'production', { fourEyes: false });
   expect((await releases.approve(adam, id)).state).toBe('approved');
 });
@@ -154,7 +166,12 @@ test('two domains are never the same, and an endpoint is found by its own', asyn
   await releasing.settled(first.id, 'live');
   expect(releases.endpoint('m').endpoint.hosts).toEqual(['sums.corp.lan', 'm.models.lan']);
   expect(releases.endpointOfHost('sums.corp.lan')).toBe('m');
-  for (const wish of [{ domain: 'sums.corp.lan' }, { domain: 'm.models.lan' }, { endpoint: 'M' }]) {
+  for (const wish of [
+    { domain: 'sums.corp.lan' },
+    { domain: 'm.models.lan' },
+    { endpoint: 'M' },
+    { domain: 'box.lan' },
+  ]) {
     const { id } = releases.create(olga, { model: 'other', environment: 'staging', ...wish });
     expect(await failureOf(releases.submit(olga, id))).toMatchObject({ code: 'conflict' });
   }
@@ -173,8 +190,9 @@ test('an endpoint that is removed answers no more, and its history stays', async
   expect(releases.endpoints()).toEqual([]);
   expect(releases.get(id)).toMatchObject({ state: 'superseded', reason: 'olga removed the endpoint.' });
   releases.requireRemovable('m', 1);
-  // The name is free again, in another environment too.
-  expect(releases.create(olga, { model: 'm', ...production }).request.environment).toBe('production');
+  // The name is free again, in its environment: what was reviewed there must not come from elsewhere.
+  expect(releases.create(olga, { model: 'm' }).request.environment).toBe('staging');
+  expect(await fails(() => releases.create(olga, { model: 'm', ...production }))).toMatchObject({ code: 'invalid' });
 });
 
 test('nothing goes live in a freeze, nor before its time', async () => {

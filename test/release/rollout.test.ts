@@ -272,8 +272,13 @@ test('where there is room for one only, an override lets the old one make room, 
   await releases.approve(adam, id, { override: 'a short wait does not matter' });
   await releasing.settled(id, 'live');
   await until(() => clients.seen.at(-1)?.version === 2);
+  // And back, the same way.
+  expect((await releases.rollback(olga, 'm')).request.version).toBe(1);
+  await until(() => clients.seen.at(-1)?.version === 1);
   await clients.stop();
   expect(clients.errors).toEqual([]);
+  // What was taken off is not put back by somebody who only pressed twice.
+  expect(await failureOf(releases.rollback(olga, 'm'))).toMatchObject({ code: 'conflict' });
 });
 
 test('rollouts and what is live go on after a restart', async () => {
@@ -305,6 +310,21 @@ test('rollouts and what is live go on after a restart', async () => {
   db.close();
 });
 
+test('an endpoint keeps to its own limit of its queue', async () => {
+  await using releasing = await openReleasing({ m: [delayed(3000)] });
+  await releasing.settled((await releasing.approve({ model: 'm', version: 1, maxQueueSize: 2 })).id, 'live');
+  const outcomes = await Promise.all(
+    Array.from({ length: 10 }, () =>
+      releasing.ask('m').then(
+        () => 'answered',
+        (error: AppError) => error.code,
+      ),
+    ),
+  );
+  // Two are computed or about to be, two wait.
+  expect(outcomes.filter((each) => each === 'overloaded').length).toBe(6);
+});
+
 test('an endpoint keeps to its rate and its timeout', async () => {
   await using releasing = await openReleasing({ m: [delayed(6000)] });
   const { id } = await releasing.approve({ model: 'm', version: 1, ratePerSecond: 5, inferenceTimeoutMs: 100 });
@@ -319,4 +339,13 @@ test('an endpoint keeps to its rate and its timeout', async () => {
   );
   expect(outcomes.filter((each) => each === 'throttled').length).toBeGreaterThanOrEqual(14);
   expect(outcomes).toContain('timeout');
+  // Also for those who name the version.
+  const { gateway } = releasing;
+  expect(
+    await failureOf(
+      (async () => {
+        for (let i = 0; i < 6; i++) gateway.choose('m', 1, () => null);
+      })(),
+    ),
+  ).toMatchObject({ code: 'throttled' });
 });

@@ -263,7 +263,13 @@ function rollbackButton(frame: Frame, { endpoint, rollbackTargets, history }: En
     const what = live
       ? t('endpoint.rollbackRollout', { version, live: versionName(live.request) })
       : t('endpoint.rollbackFirst', { version });
-    return confirmButton(frame, { ...shared, what, fields: reasonField(frame, 'rollback', t('release.why')) });
+    // Should it have ended meanwhile, what is live must not be taken back in its stead.
+    const stay = hiddenFields({ to: live?.id });
+    return confirmButton(frame, {
+      ...shared,
+      what,
+      fields: html`${stay}${reasonField(frame, 'rollback', t('release.why'))}`,
+    });
   }
   const targets = rollbackTargets.flatMap((id) => history.find((release) => release.id === id) ?? []);
   return confirmButton(frame, {

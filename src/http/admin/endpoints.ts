@@ -23,6 +23,7 @@ export function endpointRoutes({ control, keepOpen }: AdminContext): AdminRoute[
       method: 'GET',
       path: '/admin/endpoints',
       action: 'endpoint.read',
+      operation: 'listEndpoints',
       answer: ({ frame }) =>
         endpointsScreen(frame, {
           rows: release.endpoints().map((endpoint) => ({
@@ -35,6 +36,7 @@ export function endpointRoutes({ control, keepOpen }: AdminContext): AdminRoute[
       method: 'GET',
       path: '/admin/endpoints/:name',
       action: 'endpoint.read',
+      operation: 'getEndpoint',
       answer: (visit) => showEndpoint(control, visit),
     },
     {

@@ -20,6 +20,7 @@ export function environmentRoutes({ control }: AdminContext): AdminRoute[] {
       method: 'GET',
       path: '/admin/environments',
       action: 'environment.read',
+      operation: 'listEnvironments',
       answer: ({ frame }) =>
         environmentsScreen(frame, {
           devices: control.machine().devices.map(nameDevice),
@@ -34,6 +35,7 @@ export function environmentRoutes({ control }: AdminContext): AdminRoute[] {
       method: 'GET',
       path: '/admin/environments/:environment',
       action: 'environment.write',
+      operation: 'getEnvironment',
       answer(visit) {
         const environment = getEnvironment(control, visit);
         return showForm(control, visit, environment, {

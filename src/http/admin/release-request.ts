@@ -35,12 +35,14 @@ export function releaseRequestRoutes({ control, keepOpen }: AdminContext): Admin
       method: 'GET',
       path: '/admin/releases/new',
       action: 'release.request',
+      operation: 'getReleaseDefaults',
       answer: (visit) => newForm(control, visit),
     },
     {
       method: 'GET',
       path: '/admin/releases/preview',
       action: 'release.request',
+      operation: 'getReleaseDefaults',
       answer: (visit) => preview(control, visit),
     },
     {
@@ -59,6 +61,7 @@ export function releaseRequestRoutes({ control, keepOpen }: AdminContext): Admin
     },
     {
       ...ask,
+      action: 'release.comment',
       path: '/admin/releases/evidence',
       operation: 'attachEvidence',
       answer({ form, frame }) {
@@ -70,6 +73,7 @@ export function releaseRequestRoutes({ control, keepOpen }: AdminContext): Admin
     },
     {
       ...ask,
+      action: 'model.try',
       path: '/admin/releases/load-test',
       operation: 'testLoad',
       async answer(visit) {
@@ -88,6 +92,7 @@ export function releaseRequestRoutes({ control, keepOpen }: AdminContext): Admin
       method: 'GET',
       path: '/admin/releases/:id/edit',
       action: 'release.request',
+      operation: 'getRelease',
       answer(visit) {
         const found = release.get(parseVersion(visit.params.id!));
         const values = valuesOf(found.request);

@@ -110,12 +110,14 @@ export function releaseRoutes({ control, keepOpen }: AdminContext): AdminRoute[]
       method: 'GET',
       path: '/admin/releases',
       action: 'release.read',
+      operation: 'listReleases',
       answer: (visit) => showReleases(control, visit),
     },
     {
       method: 'GET',
       path: '/admin/releases/:id',
       action: 'release.read',
+      operation: 'getReview',
       answer: (visit) => showRelease(control, visit),
     },
     {
@@ -157,6 +159,7 @@ export function releaseRoutes({ control, keepOpen }: AdminContext): AdminRoute[]
     },
     {
       ...change,
+      action: 'release.comment',
       path: '/admin/releases/:id/evidence',
       operation: 'attachEvidence',
       answer: doing(
@@ -171,6 +174,7 @@ export function releaseRoutes({ control, keepOpen }: AdminContext): AdminRoute[]
     },
     {
       ...change,
+      action: 'model.try',
       path: '/admin/releases/:id/load-test',
       operation: 'testLoad',
       answer: doing(async (visit, id) => {
@@ -184,14 +188,15 @@ export function releaseRoutes({ control, keepOpen }: AdminContext): AdminRoute[]
       path: '/admin/releases/:id/approve',
       operation: 'approveRelease',
       answer: doing(async (visit, id, reason) => {
-        await release.approve(userOf(visit), id, reason === '' ? {} : { comment: reason });
+        const revision = Number(visit.form.get('revision')) || undefined;
+        await release.approve(userOf(visit), id, { ...(reason !== '' && { comment: reason }), revision });
         return 'release.did.approved';
       }),
     },
     {
-      method: 'POST',
+      // That it may be overridden is the control's to see.
+      ...decide,
       path: '/admin/releases/:id/override',
-      action: 'release.override',
       operation: 'approveRelease',
       answer: doing(async (visit, id, reason) => {
         await release.approve(userOf(visit), id, { override: required(visit, reason) });
@@ -210,7 +215,7 @@ export function releaseRoutes({ control, keepOpen }: AdminContext): AdminRoute[]
     {
       ...decide,
       path: '/admin/releases/:id/ask-changes',
-      operation: 'askReleaseChanges',
+      operation: 'askChanges',
       answer: doing(async (visit, id, reason) => {
         release.askChanges(userOf(visit), id, required(visit, reason));
         return 'release.did.asked';

@@ -106,7 +106,13 @@ export function standingRoutes({ control }: AdminContext, pages: Pages): AdminRo
         }
       },
     },
-    { method: 'GET', path: '/admin/compare', action: 'release.read', answer: (visit) => compare(control, visit) },
+    {
+      method: 'GET',
+      path: '/admin/compare',
+      action: 'release.read',
+      operation: 'compareVersions',
+      answer: (visit) => compare(control, visit),
+    },
   ];
 }
 

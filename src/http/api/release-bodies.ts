@@ -27,6 +27,9 @@ export const approveBody = t.Object(
   {
     comment: t.Optional(text('For the record.')),
     override: t.Optional(text('Why checks that are red do not matter. Needs the right to override.')),
+    revision: t.Optional(
+      t.Integer({ minimum: 1, description: 'That was looked at: refused when it was changed since.' }),
+    ),
   },
   closed,
 );
