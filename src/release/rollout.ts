@@ -91,7 +91,7 @@ export class Rollouts {
     const { rows } = this.parts;
     for (const release of rows.inState('approved')) attempt(release, () => this.considerStart(release));
     for (const release of rows.inState('rolling-out')) {
-      if (!this.working.has(release.id)) void this.track(release, () => this.proceed(rows.get(release.id)));
+      if (!this.mustWait(release)) void this.track(release, () => this.proceed(rows.get(release.id)));
     }
     for (const release of rows.inState('live')) {
       attempt(release, () => this.bringBack(release));
@@ -240,7 +240,7 @@ export class Rollouts {
   }
 
   /** Something is under way, or failed a short while ago. */
-  private mustWait({ id }: Release): boolean {
+  private mustWait({ id }: Pick<Release, 'id'>): boolean {
     return this.working.has(id) || (this.pausedUntil.get(id) ?? 0) > this.parts.now();
   }
 
@@ -277,7 +277,7 @@ export class Rollouts {
 
   /** Ends instances that were kept for going back. */
   private cool({ id, warmUntilMs, state }: Release): void {
-    if (state === 'live' || state === 'rolling-out' || warmUntilMs! > this.parts.now() || this.working.has(id)) return;
+    if (state === 'live' || state === 'rolling-out' || warmUntilMs! > this.parts.now() || this.mustWait({ id })) return;
     void this.track({ id }, async () => {
       await this.parts.released.end(id, `release ${id} serves no more`);
       // It may have been fetched back meanwhile.
