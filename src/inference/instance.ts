@@ -111,7 +111,8 @@ export class Instance {
 
   /** Where it listens; a new address for each process, so that nobody talks to the wrong one. */
   get address(): InstanceAddress {
-    return { id: `${this.options.id}.${this.generation}`, socketPath: this.socketPath, device: this.options.device };
+    const { id, device, provider = 'cpu' } = this.options;
+    return { id: `${id}.${this.generation}`, socketPath: this.socketPath, device, provider };
   }
 
   /** What log lines say it is. */

@@ -8,7 +8,9 @@ import { planBatch, sliceRows } from './batch-tensors.ts';
 import { checkCall, type CheckedCall } from './check.ts';
 import { LinkPool } from './link-pool.ts';
 import type { BatchOutput, Link } from './link.ts';
+import { latenessOf, notReady } from './not-ready.ts';
 import { Notes } from './notes.ts';
+import { Pacing } from './pacing.ts';
 import type { InferenceCall, StageTimes, VersionStatistics } from './plane.ts';
 import { RequestQueue, type Waiting } from './queue.ts';
 import type { VersionRoute } from './routing.ts';
@@ -53,6 +55,8 @@ export class Lane {
   private lastUsedMs = 0;
   private busyNs = 0;
   private inFlight = 0;
+  private readonly pacing = new Pacing();
+  private isOnGpu = false;
   private holders = 0;
   private pumping = false;
   private closed = false;
@@ -90,6 +94,7 @@ export class Lane {
     if (watch) this.notes?.enter(watch.stretch);
     this.queue.setMaxBatchSize(route.serving.maxBatchSize);
     this.links.update(route.instances);
+    this.isOnGpu = route.instances.some(({ provider }) => provider !== 'cpu');
     if (route.state === 'cold' && this.queue.size > 0) this.wake();
     if (route.state === 'failed') {
       this.failWaiting(new AppError('unavailable', notReady(route), route.reason || undefined));
@@ -237,8 +242,9 @@ export class Lane {
   /** Starts batches while there are both requests and free slots. */
   private pump(): void {
     if (this.closed) return;
-    for (let link = this.links.leastBusy(); link && this.queue.size > 0; link = this.links.leastBusy()) {
-      const taken = this.queue.take(Bun.nanoseconds() / 1000);
+    const { links, pacing, queue } = this;
+    for (let link = links.leastBusy(pacing.depth()); link && queue.size > 0; link = links.leastBusy(pacing.depth())) {
+      const taken = queue.take(Bun.nanoseconds() / 1000, pacing.share(queue.size, links.size, this.isOnGpu));
       if (!taken) break;
       if ('waitUntilUs' in taken) {
         this.wakeAt(taken.waitUntilUs);
@@ -253,6 +259,7 @@ export class Lane {
     const batch: Batch = { requests, rows: 0, dispatchedNs: Bun.nanoseconds() };
     for (const request of requests) batch.rows += request.rows;
     this.inFlight++;
+    this.pacing.began(requests.length);
     try {
       const calls = requests.map(({ call }) => call);
       link.start(batch, planBatch(calls, batch.rows, this.route.serving.maxBatchSize > 0));
@@ -269,7 +276,9 @@ export class Lane {
 
   private finish(batch: Batch, output: BatchOutput): void {
     countExecution(this.counters, batch.rows, this.batchSizes, output);
-    this.busyNs += output.computeInputNs + output.computeInferNs + output.computeOutputNs;
+    const tookNs = output.computeInputNs + output.computeInferNs + output.computeOutputNs;
+    this.busyNs += tookNs;
+    this.pacing.took(tookNs);
     this.lastUsedMs = this.counters.lastInferenceMs;
     const split = this.route.serving.maxBatchSize > 0 && batch.requests.length > 1;
     let row = 0;
@@ -342,6 +351,7 @@ export class Lane {
 
   private settle(batch: Batch, each: (request: Pending) => void): void {
     for (const request of batch.requests) each(request);
+    this.pacing.ended(batch.requests.length);
     this.inFlight--;
     this.links.closeFinished();
     this.pump();
@@ -355,15 +365,10 @@ export class Lane {
   }
 
   private dropped(request: Pending, why: 'cancelled' | 'expired'): void {
-    this.refuse(request, why === 'expired' ? this.lateness() : new AppError('conflict', 'The client went away.'));
-  }
-
-  private lateness(): AppError {
-    const { state, reason, loadMs } = this.route;
-    if (state !== 'starting' && state !== 'cold') return new AppError('timeout', 'Request timeout expired');
-    const seconds = Math.max(1, Math.ceil((loadMs ?? 5000) / 1000));
-    const why = state === 'starting' ? 'It is being loaded.' : reason.replace(/\.?$/, '.');
-    return new AppError('unavailable', notReady(this.route), `${why} Try again in about ${seconds} s.`, seconds);
+    this.refuse(
+      request,
+      why === 'expired' ? latenessOf(this.route) : new AppError('conflict', 'The client went away.'),
+    );
   }
 
   private failWaiting(error: unknown): void {
@@ -392,9 +397,4 @@ export class Lane {
     if (this.queue.size > 0 || this.inFlight > 0 || this.holders > 0) return;
     for (const resolve of this.idleWaiters.splice(0)) resolve();
   }
-}
-
-/** "… is not at ready state", as the protocol's clients know it. */
-export function notReady({ model, version }: { model: string; version: number | null }): string {
-  return `Request for model '${model}'${version === null ? '' : ` version ${version}`} is not at ready state`;
 }

@@ -1,6 +1,6 @@
 // The links of one version to its instances: opened when an instance appears, tried again when that fails, retired when
 // it is taken away. Knows batches as opaque values.
-import { type BatchOutput, Link } from './link.ts';
+import { type BatchOutput, Link, slotsPerLink } from './link.ts';
 import type { InstanceAddress } from './routing.ts';
 
 export interface PoolEvents {
@@ -54,11 +54,11 @@ export class LinkPool {
     }
   }
 
-  /** The one with the most free slots; undefined when none has any. */
-  leastBusy(): Link | undefined {
+  /** The one with the most free slots of so many; undefined when none has any. */
+  leastBusy(depth: number): Link | undefined {
     let best: Link | undefined;
     for (const link of this.links.values()) {
-      if (link.freeSlots > (best?.freeSlots ?? 0)) best = link;
+      if (link.freeSlots > (best?.freeSlots ?? slotsPerLink - depth)) best = link;
     }
     return best;
   }

@@ -22,8 +22,8 @@ import {
 } from './frames.ts';
 import { createShared } from './shared-memory.ts';
 
-/** Batches given to a runner at once: while one is computed the next is already filled. */
-export const slotsPerLink = 2;
+/** Batches given to a runner at once, at most: while one is computed the next are already filled. */
+export const slotsPerLink = 4;
 const minSlotBytes = 64 * 1024;
 const maxLayouts = 512;
 const doneHeaderBytes = 25;

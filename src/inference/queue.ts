@@ -63,8 +63,11 @@ export class RequestQueue<T extends Waiting> {
     this.count++;
   }
 
-  /** Removes and returns what should be computed next. */
-  take(nowUs: number): Taken<T> {
+  /**
+   * Removes and returns what should be computed next.
+   * @param share most requests of a batch that waits for no company
+   */
+  take(nowUs: number, share = Infinity): Taken<T> {
     this.dropGone(nowUs);
     const head = this.levels.find((level) => level.length > 0)?.[0];
     if (!head) return undefined;
@@ -73,7 +76,7 @@ export class RequestQueue<T extends Waiting> {
 
     const company = this.company(head, maxBatchSize);
     const delayUs = this.serving.maxQueueDelayUs;
-    if (delayUs === 0) return { batch: this.remove(company) };
+    if (delayUs === 0) return { batch: this.remove(company.length > share ? company.slice(0, share) : company) };
     const preferred = this.preferredPrefix(company);
     if (preferred > 0) return { batch: this.remove(company.slice(0, preferred)) };
     // No company is worth the timeout.

@@ -7,6 +7,8 @@ export interface InstanceAddress {
   /** Unix socket of the runner. */
   socketPath: string;
   device: string;
+  /** Execution provider, e.g. "cpu". */
+  provider: string;
 }
 
 /**

@@ -46,7 +46,7 @@ export class DirectPlane implements DataPlane {
       labels: options.labels,
       state: 'ready',
       reason: '',
-      instances: [{ id: `${model}-1`, socketPath: '', device: 'cpu' }],
+      instances: [{ id: `${model}-1`, socketPath: '', device: 'cpu', provider: 'cpu' }],
     };
     const entry: ModelRoute = this.table.get(model) ?? {
       name: model,
