@@ -5,7 +5,7 @@ import { slotsPerLink } from './link.ts';
 /** Below that a batch costs more than it saves. */
 const leastShare = 4;
 /** Slots that are filled while batches take long, or it is not known yet how long: what is handed over cannot be called back. */
-const fewSlots = 2;
+export const fewSlots = 2;
 const shortNs = 5e6;
 /** Batches in a row that were short. */
 const enoughShort = 16;

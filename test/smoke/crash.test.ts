@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test';
 import { join } from 'node:path';
 
-import { slotsPerLink } from '../../src/inference/link.ts';
+import { fewSlots } from '../../src/inference/pacing.ts';
 import { addSub, noBatch, smallCnn } from '../support/graphs.ts';
 import { Appliance, discard, processesOf, unpack, until } from './appliance.ts';
 
@@ -135,7 +135,7 @@ test('SIGTERM lets requests in flight finish and refuses new ones', async () => 
   // While the runner is stopped nothing can finish: each slot holds one request, the others wait.
   const [runner] = await appliance.runners('twice');
   process.kill(runner!, 'SIGSTOP');
-  const inFlight = Array.from({ length: slotsPerLink + 3 }, () => infer(appliance, 'twice'));
+  const inFlight = Array.from({ length: fewSlots + 3 }, () => infer(appliance, 'twice'));
   await until('all requests to be there', async () => {
     const text = await (await appliance.fetch('/metrics')).text();
     return /^nv_inference_pending_request_count\{[^}]*model="twice"[^}]*\} 3$/m.test(text);

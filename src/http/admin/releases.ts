@@ -4,7 +4,7 @@ import { releaseScreen } from '../../../web/screens/release.ts';
 import { releasePath, releasesScreen } from '../../../web/screens/releases.ts';
 import type { TextKey } from '../../../web/text/text.ts';
 import type { FormState } from '../../../web/view-types.ts';
-import { type Actor, mayDo } from '../../access/actor.ts';
+import { type Actor, mayDo, requireAction } from '../../access/actor.ts';
 import { AppError } from '../../error.ts';
 import { environmentNames, type Release, releaseStates } from '../../release/types.ts';
 import { parseVersion } from '../api/context.ts';
@@ -105,6 +105,10 @@ export function releaseRoutes({ control, keepOpen }: AdminContext): AdminRoute[]
     throw new AppError('invalid', `reason: ${frame.t('review.needsReason')}`);
   };
 
+  const override = doing(async (visit, id, reason) => {
+    await release.approve(userOf(visit), id, { override: required(visit, reason) });
+    return 'release.did.approved';
+  });
   return [
     {
       method: 'GET',
@@ -194,14 +198,13 @@ export function releaseRoutes({ control, keepOpen }: AdminContext): AdminRoute[]
       }),
     },
     {
-      // That it may be overridden is the control's to see.
       ...decide,
       path: '/admin/releases/:id/override',
       operation: 'approveRelease',
-      answer: doing(async (visit, id, reason) => {
-        await release.approve(userOf(visit), id, { override: required(visit, reason) });
-        return 'release.did.approved';
-      }),
+      answer(visit) {
+        requireAction(visit.asker.actor, 'release.override');
+        return override(visit);
+      },
     },
     {
       ...decide,

@@ -90,7 +90,7 @@ describe('who may do what', () => {
     expect(nothingSaid.status).toBe(422);
     expect(nothingSaid.text).toContain('Say why.');
     expect((await reviewer.post(`${path}/ask-changes`, { reason: 'Name a contact.' })).status).toBe(303);
-    expect(await lastOf('askReleaseChanges')).toMatchObject({ result: 'ok' });
+    expect(await lastOf('askChanges')).toMatchObject({ result: 'ok' });
     const overview = (await owner.get('/admin')).text;
     expect(overview).toContain('Your release of credit:1 needs changes');
     expect(overview).toContain('Name a contact.');

@@ -119,6 +119,7 @@ export const releaseSaid: Said = [
     '请联系其他审核员；管理员可以修改该环境的规则。',
   ],
   ["There is no endpoint '{name}'.", '没有端点“{name}”。'],
+  ["'{name}' is being removed.", '“{name}”正在删除。'],
   ['List the endpoints to see what there is.', '请在端点列表中查看。'],
   ['List the endpoints.', '请查看端点列表。'],
   ['{path} must be a word or a few, without commas.', '{path} 须为一个或几个词，不含逗号。'],
