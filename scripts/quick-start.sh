@@ -79,7 +79,7 @@ else
   cat <<TEXT
 The server is stopped now. To keep it: scripts/quick-start.sh --keep, or start it yourself:
   dist/aimass serve --data $data
-and then open http://127.0.0.1:8700/docs, or ask from anywhere on this machine:
-  curl -H 'Content-Type: image/jpeg' --data-binary @$photo http://127.0.0.1:8700/v1/models/faces/predict
+and then open http://127.0.0.1:8700/docs, or ask through its socket, which needs no key:
+  curl --unix-socket $data/aimass.sock -H 'Content-Type: image/jpeg' --data-binary @$photo http://localhost/v1/models/faces/predict
 TEXT
 fi
