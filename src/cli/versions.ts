@@ -21,7 +21,9 @@ export async function compare({ operands, client, report }: Invocation): Promise
     if (differences.length === 0) return `${a} and ${b} are the same.`;
     const breaking = differences.filter(({ weight }) => weight === 'breaking').length;
     const verdict =
-      breaking > 0 ? `${plural(breaking, 'difference')} would break callers of ${a}.` : 'Callers notice nothing.';
+      breaking > 0
+        ? `${plural(breaking, 'difference')} would break callers of ${a}.`
+        : 'Callers send and get the same tensors; what the numbers in them are is not compared.';
     return [...differences.map((each) => wrap(describeDifference(each), width)), '', verdict].join('\n');
   });
 }

@@ -52,8 +52,16 @@ function withTraffic(model: ModelRoute, traffic: Traffic): ModelRoute {
   // Backwards, so that of two releases of one version the stable one is named.
   for (const { route } of traffic.shares.toReversed()) versions.set(route.version, route);
   const served = traffic.shares.map(({ route }) => route.version);
+  // What is loaded to be tried under the same number is still there, for those who know it by its key.
+  const hidden = [...model.versions.values()].filter(({ version }) => served.includes(version));
   const existing = [...new Set([...model.existing, ...served])].sort((a, b) => a - b);
-  return { ...model, current: served[0] ?? null, existing, versions, traffic };
+  return {
+    ...model,
+    current: served[0] ?? null,
+    existing,
+    versions,
+    traffic: { ...traffic, standby: [...traffic.standby, ...hidden] },
+  };
 }
 
 function trafficOf(plan: EndpointPlan, parts: TableParts): Traffic {

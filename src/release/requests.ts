@@ -11,7 +11,7 @@ import { parseEvidence, parseRequest, usualRequest } from './request.ts';
 import { gather, type ReviewingParts } from './reviewing.ts';
 import type { Rollouts } from './rollout.ts';
 import { isEditable, requireFollow } from './states.ts';
-import { allAtOnce, type Release, type ReleaseEvent, type ReleaseRequest } from './types.ts';
+import { allAtOnce, type EnvironmentName, type Release, type ReleaseEvent, type ReleaseRequest } from './types.ts';
 import { authorsOf, byOf, requireFourEyes, requireOwn, requireRequester } from './who.ts';
 
 export interface RequestParts {
@@ -45,17 +45,25 @@ export function createRequests(parts: RequestParts): Requests {
     return parts.people().find((each) => each.id === id)?.role ?? 'viewer';
   }
 
+  /**
+   * The environment that an endpoint is bound to. A name that was live in production is, also once it was removed: its
+   * callers must not get what nobody looked at.
+   */
+  function placeOf(endpoint: string): EnvironmentName | undefined {
+    const before = rows.environmentOf(endpoint);
+    return rows.findEndpoint(endpoint)?.environment ?? (before === 'production' ? before : undefined);
+  }
+
   /** An endpoint that is there keeps its environment; devices are those that the environment has. */
   function checkPlace(request: ReleaseRequest): void {
     const { endpoint, environment, model, version } = request;
     parts.getVersion(model, version);
-    // Also once it was removed: callers of production must not get what nobody looked at.
-    const known = rows.findEndpoint(endpoint)?.environment ?? rows.environmentOf(endpoint);
+    const known = placeOf(endpoint);
     if (known && known !== environment) {
       throw new AppError(
         'invalid',
         `environment of '${endpoint}' is ${known}, not ${environment}.`,
-        'An endpoint stays in its environment: choose another name.',
+        'An endpoint stays in its environment: name another endpoint (--endpoint), such as the name with -staging.',
       );
     }
     const { deviceIds } = environments.get(environment).settings;
@@ -69,10 +77,7 @@ export function createRequests(parts: RequestParts): Requests {
     const version = wish.version ?? (model === '' ? 1 : (parts.versionsOf(model).at(-1) ?? 1));
     const usual = usualRequest(model, version);
     const licence = model === '' ? '' : (parts.getVersion(model, version).manifest.licence ?? '');
-    const known =
-      wish.endpoint === undefined
-        ? undefined
-        : (rows.findEndpoint(wish.endpoint)?.environment ?? rows.environmentOf(wish.endpoint));
+    const known = wish.endpoint === undefined ? undefined : placeOf(wish.endpoint);
     const before = live?.request;
     return {
       ...usual,
@@ -156,7 +161,11 @@ export function createRequests(parts: RequestParts): Requests {
       const release = rows.get(id);
       requireOwn(actor, release);
       if (!isEditable(release.state)) {
-        throw new AppError('conflict', `A release that is ${release.state} is not edited.`, 'Make a new request.');
+        throw new AppError(
+          'conflict',
+          `A release that is ${release.state} is not edited.`,
+          'A reviewer can ask for changes; or make a new request.',
+        );
       }
       requireRevision(release, revision);
       const read = parseRequest(patch, release.request);

@@ -124,6 +124,7 @@ export class Rollouts {
     const { rows } = this.parts;
     const { live, rollout } = this.standing.get(endpoint);
     if (this.switching.leaving.has(endpoint)) throw new AppError('conflict', `'${endpoint}' is being removed.`);
+    this.switching.holdBack(endpoint, by, `${endpoint} was rolled back: ${reason}`);
     if (rollout && (to === undefined || to === live?.id)) {
       this.switching.takeOff(rollout, reason, by);
       return rows.get((live ?? rollout).id);

@@ -149,6 +149,17 @@ export class Switching {
     }
   }
 
+  /** What was approved and waits for its turn must not go live behind somebody's back. */
+  holdBack(endpoint: string, by: By, text: string): void {
+    const { rows, now } = this.parts;
+    for (const { id } of rows.list({ endpoint, state: 'approved' })) {
+      rows.transaction(() => {
+        rows.move(id, 'withdrawn', { reason: text, endedMs: now() });
+        rows.addEvent(id, 'withdrawn', by, text);
+      });
+    }
+  }
+
   /** Ends everything of an endpoint. Resolves when its memory is back. */
   async empty(endpoint: string, by: By): Promise<void> {
     this.leaving.add(endpoint);
@@ -164,12 +175,7 @@ export class Switching {
     const { live, rollout, warm } = this.standing.get(endpoint);
     const text = `${by.name} removed the endpoint.`;
     if (rollout) this.takeOff(rollout, text, by);
-    for (const { id } of rows.list({ endpoint, state: 'approved' })) {
-      rows.transaction(() => {
-        rows.move(id, 'withdrawn', { reason: text, endedMs: now() });
-        rows.addEvent(id, 'withdrawn', by, text);
-      });
-    }
+    this.holdBack(endpoint, by, text);
     if (live) {
       rows.transaction(() => {
         rows.move(live.id, 'superseded', { reason: text, endedMs: now(), warmUntilMs: now(), watchUntilMs: null });

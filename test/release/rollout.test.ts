@@ -65,12 +65,15 @@ test('the first release of an endpoint goes live by itself, the next takes its p
   await until(() => clients.seen.at(-1)?.version === 2);
   expect(releases.get(first.id)).toMatchObject({ state: 'superseded', reason: `Release ${second.id} took its place.` });
 
+  // What waits for its turn must not undo it.
+  const queued = await releasing.approve({ model: 'm', version: 2, notBeforeMs: Date.now() + 3_600_000 });
   const startedMs = performance.now();
   const back = await releases.rollback(olga, 'm', { reason: 'numbers look odd' });
   // The old instances are warm: nothing is started.
   expect(performance.now() - startedMs).toBeLessThan(1000);
   expect(back).toMatchObject({ id: first.id, state: 'live' });
   expect((await ask('m', 10)).version).toBe(1);
+  expect(releases.get(queued.id).state).toBe('withdrawn');
   await clients.stop();
   expect(clients.errors).toEqual([]);
   expect(clients.seen.every(({ value, version }) => value === 10 + version)).toBe(true);
@@ -80,7 +83,7 @@ test('the first release of an endpoint goes live by itself, the next takes its p
   expect(releases.get(second.id)).toMatchObject({ state: 'rolled-back', reason: 'numbers look odd' });
   const kinds = releases.endpoint('m').events.map(({ kind }) => kind);
   expect(kinds).toContain('rolled-back');
-  expect(releases.endpoint('m').history.map(({ id }) => id)).toEqual([second.id, first.id]);
+  expect(releases.endpoint('m').history.map(({ id }) => id)).toEqual([queued.id, second.id, first.id]);
 });
 
 describe('a canary', () => {
