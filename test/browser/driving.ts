@@ -28,10 +28,22 @@ export interface Person {
   close(): void;
 }
 
+/** Asks the page; again when another one came meanwhile, as pages that keep themselves up to date do. */
+export async function look<T>(view: Bun.WebView, script: string): Promise<T> {
+  for (;;) {
+    try {
+      return await view.evaluate<T>(script);
+    } catch (error) {
+      if (!String(error).includes('navigated or closed')) throw error;
+      await Bun.sleep(10);
+    }
+  }
+}
+
 /** @param origin "http://HOST:PORT"; browsers keep the cookies of each host apart */
 export async function sitDown(origin: string, options: OpenOptions): Promise<Person> {
   const view = await openPage('about:blank', options);
-  const run = <T>(script: string) => view.evaluate<T>(script);
+  const run = <T>(script: string) => look<T>(view, script);
 
   /** The click's own page is marked, so that the one that comes is known by its being unmarked and whole. */
   async function follow(selector: string): Promise<void> {
@@ -40,7 +52,8 @@ export async function sitDown(origin: string, options: OpenOptions): Promise<Per
       const wrong = target.form?.querySelector('form:not([novalidate]) :invalid');
       if (wrong) throw new Error(wrong.name + ': ' + wrong.validationMessage);
       window.isLeft = true;
-      target.click();
+      // Not at once: a page that leaves before the browser has answered is an error.
+      setTimeout(() => target.click());
     })()`);
     const hasArrived = () => run<boolean>(`!window.isLeft && document.readyState === 'complete'`).catch(() => false);
     // While one page goes and another comes there is nothing in the browser that could wait.

@@ -4,12 +4,12 @@ import { expect, test } from 'bun:test';
 
 import { openSignedIn, type SignedIn } from '../http/admin/session.ts';
 import { addScalar, twoInputs } from '../support/graphs.ts';
-import { browserProblem, type Person, sitDown } from './driving.ts';
+import { browserProblem, look, type Person, sitDown } from './driving.ts';
 
 const it = browserProblem ? test.skip : test;
 const clean = { findings: [], excess: 0 };
 
-const see = <T>({ view }: Person, script: string) => view.evaluate<T>(script);
+const see = <T>({ view }: Person, script: string) => look<T>(view, script);
 
 /** Resolves when the condition holds in the page, looked at frame by frame. */
 function until(person: Person, condition: string): Promise<unknown> {
