@@ -10,6 +10,7 @@ import type { Activity } from './activity.ts';
 import { batchOf, type Deployment, isFailed, isLive, isReady, type Member, notify } from './deployment.ts';
 import type { InstanceEnd } from './instance.ts';
 import { type MemberParts, startMember } from './member.ts';
+import { NoRoom } from './not-ready.ts';
 import { QuietWork } from './quiet-work.ts';
 import { Scaler, type ScalerOptions } from './scaler.ts';
 import { Standing, type StandingOptions } from './standing.ts';
@@ -91,7 +92,7 @@ export class Fleet {
       const started = await Promise.all(own.map((member) => member.started));
       if (started.includes(false)) continue;
       const refused = planned.refusals.find(({ version }) => without.some(({ key }) => key === version));
-      if (refused) throw new AppError('unavailable', `There is no room: ${refused.reason}`, refused.hint, 5);
+      if (refused) throw new NoRoom(refused.reason, refused.hint);
       return;
     }
     if ([...counts.keys()].every(({ members }) => members.some(isLive))) return;

@@ -15,3 +15,10 @@ export function latenessOf(route: VersionRoute): AppError {
   const why = state === 'starting' ? 'It is being loaded.' : reason.replace(/\.?$/, '.');
   return new AppError('unavailable', notReady(route), `${why} Try again in about ${seconds} s.`, seconds);
 }
+
+/** A version finds no place for any instance; told apart from other trouble by who could make room. */
+export class NoRoom extends AppError {
+  constructor(reason: string, hint?: string) {
+    super('unavailable', `There is no room: ${reason}`, hint, 5);
+  }
+}

@@ -5,6 +5,7 @@ import { userRoles } from '../access/roles.ts';
 import { AppError } from '../error.ts';
 import { Field } from '../registry/fields.ts';
 import { checkCron } from './calendar.ts';
+import { nullOr, readDevices } from './request.ts';
 import {
   defaultEnvironments,
   type Environment,
@@ -22,9 +23,9 @@ const keys = Object.keys(defaultEnvironments.staging) as (keyof EnvironmentSetti
 /** @throws AppError invalid, beginning with the field's name */
 export function parseEnvironment(value: unknown, base: EnvironmentSettings): EnvironmentSettings {
   const fields = new Field(value, 'environment', true).object(keys);
-  const count = (field: Field) => (field.value === null ? null : field.integer(0, 1_000_000));
+  const count = nullOr((field) => field.integer(0, 1_000_000));
   return {
-    deviceIds: fields.deviceIds.or(base.deviceIds, readDevices),
+    deviceIds: fields.deviceIds.or(base.deviceIds, nullOr(readDevices)),
     maxInstances: fields.maxInstances.or(base.maxInstances, count),
     maxEndpoints: fields.maxEndpoints.or(base.maxEndpoints, count),
     requesters: fields.requesters.or(base.requesters, (field) => field.list(4, (item) => item.oneOf(userRoles))),
@@ -36,12 +37,6 @@ export function parseEnvironment(value: unknown, base: EnvironmentSettings): Env
     guard: fields.guard.or(base.guard, (field) => readGuard(field, base.guard)),
     freezes: fields.freezes.or(base.freezes, (field) => field.list(50, readFreeze)),
   };
-}
-
-function readDevices(field: Field): string[] | null {
-  if (field.value === null) return null;
-  const ids = field.list(64, (item) => item.text(128));
-  return ids.length > 0 ? [...new Set(ids)] : field.fail('must name a device, or be null for all');
 }
 
 function readPolicy(field: Field, base: Policy): Policy {

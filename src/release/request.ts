@@ -92,7 +92,7 @@ export function parseEvidence(value: unknown): Evidence {
   return readEvidence(new Field(value, 'evidence', true));
 }
 
-function nullOr<T>(read: (field: Field) => T): (field: Field) => T | null {
+export function nullOr<T>(read: (field: Field) => T): (field: Field) => T | null {
   return (field) => (field.value === null ? null : read(field));
 }
 
@@ -116,7 +116,7 @@ function readDomain(field: Field): string {
   return field.fail('must be a host name such as fraud.models.corp.lan', 'Without port, path and underscore.');
 }
 
-function readDevices(field: Field): string[] {
+export function readDevices(field: Field): string[] {
   const ids = field.list(64, (item) => item.text(128));
   if (ids.length === 0) field.fail('must name a device, or be null for all');
   return [...new Set(ids)];

@@ -2,6 +2,7 @@
 // and takes them back. Every step is a transaction before it is an action, so that whenever the server ends, the next
 // start finds what was decided and goes on from there.
 import { AppError, messageOf } from '../error.ts';
+import { NoRoom } from '../inference/not-ready.ts';
 import type { EndpointPlan, Released } from '../inference/released.ts';
 import { log } from '../log.ts';
 import { findFreeze, whyWait } from './calendar.ts';
@@ -11,7 +12,7 @@ import { Guarding } from './guarding.ts';
 import { type By, bySystem } from './release-rows.ts';
 import { smoke } from './smoke.ts';
 import { describeStage, holdMsOf, stageAfter } from './stages.ts';
-import { isNoRoom, Switching, type SwitchingParts } from './switching.ts';
+import { Switching, type SwitchingParts } from './switching.ts';
 import { findRoute, keyOf, toEndpointPlan } from './traffic-plan.ts';
 import type { Release, Stage } from './types.ts';
 import { findTarget, rollbackTargets } from './way-back.ts';
@@ -173,7 +174,7 @@ export class Rollouts {
     } catch (error) {
       if (this.isStopping) return;
       const { live } = this.standing.get(release.request.endpoint);
-      if (live && isNoRoom(error) && this.isExcused(release)) return this.switching.swap(release, live);
+      if (live && error instanceof NoRoom && this.isExcused(release)) return this.switching.swap(release, live);
       const { message, hint = '' } = error instanceof AppError ? error : { message: messageOf(error) };
       return this.switching.takeOff(release, `${message} ${hint}`.trim(), bySystem);
     }

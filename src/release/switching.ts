@@ -1,6 +1,7 @@
 // How one release takes the place of another: each a transaction, then the routing table made anew, so that callers see
 // either the one or the other. When that is to happen is rollout.ts's matter.
-import { AppError, messageOf } from '../error.ts';
+import { messageOf } from '../error.ts';
+import { NoRoom } from '../inference/not-ready.ts';
 import type { Notes } from '../inference/notes.ts';
 import type { DataPlane } from '../inference/plane.ts';
 import type { Released } from '../inference/released.ts';
@@ -97,7 +98,7 @@ export class Switching {
       await released.start(wanted);
     } catch (error) {
       const { live } = this.standing.get(target.request.endpoint);
-      if (!live || !isNoRoom(error)) throw error;
+      if (!live || !(error instanceof NoRoom)) throw error;
       const back = this.putBack(target, by, reason);
       await released.end(live.id, `release ${target.id} needs its room`);
       await released.start(wanted);
@@ -214,6 +215,4 @@ export class Switching {
   }
 }
 
-/** The fleet's word for it. */
-export const isNoRoom = (error: unknown) => error instanceof AppError && error.message.startsWith('There is no room');
 const isThere = <T>(value: T | undefined): value is T => value !== undefined;
