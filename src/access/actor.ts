@@ -2,7 +2,7 @@
 import { AppError } from '../error.ts';
 import { actionWords } from './action-words.ts';
 import type { KeyScope } from './key-scope.ts';
-import { type Action, keyActions, roleMay, type UserRole, userRoles } from './roles.ts';
+import { type Action, keyActions, rightMay, roleMay, type UserRole, userRoles } from './roles.ts';
 
 export interface UserActor {
   kind: 'user';
@@ -43,9 +43,7 @@ export function mayDo(actor: Actor, action: Action, model?: string): boolean {
     case 'guest':
       return roleMay('guest', action);
     case 'key':
-      return (
-        reaches(actor.scope, action, model) && actor.scope.actions.some((right) => roleMay(`key:${right}`, action))
-      );
+      return reaches(actor.scope, action, model) && actor.scope.actions.some((right) => rightMay(right, action));
     default:
       return false;
   }
@@ -88,7 +86,7 @@ function subjectOf(actor: Exclude<Actor, { kind: 'nobody' }>): string {
 function hintFor({ kind }: Actor, action: Action): string | undefined {
   if (kind === 'guest') return 'Use an API key: only inference is open here without one.';
   if (kind === 'key') {
-    const rights = keyActions.filter((right) => roleMay(`key:${right}`, action));
+    const rights = keyActions.filter((right) => rightMay(right, action));
     return rights.length > 0
       ? `It needs the right ${rights.join(' or ')}, for this model, and an owner who may do it too.`
       : 'No key can: a user has to sign in.';

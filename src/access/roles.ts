@@ -140,6 +140,16 @@ const table: Record<Role, ReadonlySet<Action>> = {
   guest: new Set(['model.list', 'model.describe', 'model.predict'] as const),
 };
 
+const ofRights = Object.fromEntries(keyActions.map((right) => [right, table[`key:${right}`]])) as Record<
+  KeyAction,
+  ReadonlySet<Action>
+>;
+
+/** Whether keys with the right may; each request with a key asks. */
+export function rightMay(right: KeyAction, action: Action): boolean {
+  return ofRights[right].has(action);
+}
+
 export function roleMay(role: Role, action: Action): boolean {
   return table[role].has(action);
 }
