@@ -213,8 +213,13 @@ export class Gateway implements DataPlane {
   }
 }
 
-async function submit<T>(lane: Lane, call: InferenceCall, encode: Encode<T>): Promise<T> {
-  return lane.submit(call, encode);
+/** Not async: each promise on the way costs every request. */
+function submit<T>(lane: Lane, call: InferenceCall, encode: Encode<T>): Promise<T> {
+  try {
+    return lane.submit(call, encode);
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 function* routesOf(table: RoutingTable): Generator<VersionRoute> {

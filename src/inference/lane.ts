@@ -56,7 +56,6 @@ export class Lane {
   private busyNs = 0;
   private inFlight = 0;
   private readonly pacing = new Pacing();
-  private isOnGpu = false;
   private holders = 0;
   private pumping = false;
   private closed = false;
@@ -94,7 +93,7 @@ export class Lane {
     if (watch) this.notes?.enter(watch.stretch);
     this.queue.setMaxBatchSize(route.serving.maxBatchSize);
     this.links.update(route.instances);
-    this.isOnGpu = route.instances.some(({ provider }) => provider !== 'cpu');
+    this.pacing.isOnGpu = route.instances.some(({ provider }) => provider !== 'cpu');
     if (route.state === 'cold' && this.queue.size > 0) this.wake();
     if (route.state === 'failed') {
       this.failWaiting(new AppError('unavailable', notReady(route), route.reason || undefined));
@@ -244,7 +243,8 @@ export class Lane {
     if (this.closed) return;
     const { links, pacing, queue } = this;
     for (let link = links.leastBusy(pacing.depth()); link && queue.size > 0; link = links.leastBusy(pacing.depth())) {
-      const taken = queue.take(Bun.nanoseconds() / 1000, pacing.share(queue.size, links.size, this.isOnGpu));
+      const share = pacing.share(queue.size, link.computingCount, links.size);
+      const taken = share > 0 ? queue.take(Bun.nanoseconds() / 1000, share) : undefined;
       if (!taken) break;
       if ('waitUntilUs' in taken) {
         this.wakeAt(taken.waitUntilUs);

@@ -11,6 +11,7 @@ const shortNs = 5e6;
 const enoughShort = 16;
 
 export class Pacing {
+  isOnGpu = false;
   /** Requests that instances have. */
   private outstanding = 0;
   private shortRuns = 0;
@@ -36,10 +37,13 @@ export class Pacing {
   /**
    * Most requests of the next batch. All that are under way are dealt out evenly: two batches to each instance, so that one is
    * computed while the requests of the other are read and answered. A GPU takes a large batch in little more time than a
-   * small one, so that it gets one.
+   * small one, so that it gets one. An instance that has so many already gets no crumbs ahead: small batches cost the most.
+   * @param computing batches that the instance has
+   * @returns 0: none yet
    */
-  share(waiting: number, instances: number, isOnGpu: boolean): number {
-    const parts = Math.max(1, instances) * (isOnGpu ? 1 : 2);
-    return Math.max(leastShare, Math.ceil((waiting + this.outstanding) / parts));
+  share(waiting: number, computing: number, instances: number): number {
+    const parts = Math.max(1, instances) * (this.isOnGpu ? 1 : 2);
+    const share = Math.max(leastShare, Math.ceil((waiting + this.outstanding) / parts));
+    return computing < fewSlots || 2 * waiting >= share ? share : 0;
   }
 }

@@ -1,6 +1,7 @@
 // The child that owns one ONNX Runtime session and computes batches that data planes put into shared memory. Knows
 // nothing of HTTP, queues or the registry.
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 import { dirname, join } from 'node:path';
 
 import type { Socket } from 'bun';
@@ -67,7 +68,9 @@ export async function runRunner(parent: number): Promise<void> {
   dieWithParent(parent);
   dieFirst();
   const request = (await Bun.stdin.json()) as RunnerRequest;
-  // Before ONNX Runtime starts its threads, which inherit it.
+  // These before ONNX Runtime starts its threads, which inherit them. A GPU is to be kept busy; on the cores that a model
+  // computes on, the server comes first: it answers for the others too.
+  if (request.provider === 'cpu') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
   if (request.cores && !bindToCores(request.cores)) {
     say(`not bound to the cores ${request.cores.join()}: none is allowed`);
   }
@@ -127,7 +130,7 @@ function warm(session: Session, batch: number): void {
 }
 
 /** How long a runner listens closely for its next batch. */
-const closelyNs = 100_000;
+const closelyNs = 200_000;
 /** After so long it lets the event loop have a turn, which collects garbage and serves other data planes. */
 const turnNs = 5_000_000;
 const received = new Uint8Array(64 * 1024);

@@ -118,6 +118,20 @@ describe('the process', () => {
     expect(new Set(lists)).toEqual(new Set([String(core)]));
   });
 
+  test('leaves its cores to the server first', async () => {
+    await using started = start(smallCnn(), { threads: 2 });
+    await started.until(() => isReady(started));
+    const tasks = `/proc/${started.instance.pid}/task`;
+    // proc(5): the 19th field of stat; the second, in brackets, may hold spaces.
+    const nice = readdirSync(tasks).map(
+      (id) => readFileSync(`${tasks}/${id}/stat`, 'utf8').split(') ')[1]!.split(' ')[16],
+    );
+    const own = Number(readFileSync('/proc/self/stat', 'utf8').split(') ')[1]!.split(' ')[16]);
+    expect(own).toBeLessThan(10);
+    // Those of the JavaScript engine that were there before may stay as they are: they compute nothing of the model's.
+    expect(nice.filter((value) => value === '10').length).toBeGreaterThanOrEqual(2);
+  });
+
   test('serves on any core, and says so, when it may use none of those', async () => {
     await using started = start(smallCnn(), { cores: [4000] });
     await started.until(() => isReady(started));
