@@ -65,6 +65,16 @@ interface RequestContext {
   server: Connections;
 }
 
+/** A request that came in and waits for its answer. */
+interface Exchange {
+  id: string;
+  request: Request;
+  server: Connections;
+  way: Way;
+  pathname: string;
+  startedMs: number;
+}
+
 const saneId = /^[A-Za-z0-9._-]{1,128}$/;
 
 export function createServer({
@@ -120,12 +130,17 @@ export function createServer({
     if (pathname.startsWith('/v2/repository/')) server.timeout(request, 0);
     const isProtocol = pathname === '/v2' || pathname.startsWith('/v2/');
     if (isProtocol) {
-      return v2Handler(request, pathname, (action, model) => {
-        // A key is enough: to ask for the address costs more than all the rest.
-        const keyActor = way === 'socket' ? undefined : gate.findKeyActor(request.headers);
-        requireAction(keyActor ?? identify(request, server, way, pathname).actor, action, model);
-        return keyActor?.kind === 'key' ? keyActor.name : undefined;
-      })!;
+      return v2Handler(
+        request,
+        pathname,
+        (action, model) => {
+          // A key is enough: to ask for the address costs more than all the rest.
+          const keyActor = way === 'socket' ? undefined : gate.findKeyActor(request.headers);
+          requireAction(keyActor ?? identify(request, server, way, pathname).actor, action, model);
+          return keyActor?.kind === 'key' ? keyActor.name : undefined;
+        },
+        id,
+      )!;
     }
     const isReading = request.method === 'GET' || request.method === 'HEAD';
     const page = isReading ? pages[pathname] : undefined;
@@ -161,20 +176,20 @@ export function createServer({
     return gate.identify(request, peerOf(request, server, way), pathname);
   }
 
-  function harden(response: Response, request: Request, server: Connections, way: Way, pathname: string): Response {
-    // The protocol's answers bring theirs along.
-    if (config.hstsSeconds === 0 && response.status === 200 && pathname.startsWith('/v2/')) return response;
+  function harden(response: Response, request: Request, server: Connections, way: Way): void {
     const isSecure = config.hstsSeconds > 0 && gate.isSecure(request.headers, peerOf(request, server, way));
     setSecurityHeaders(response.headers, isSecure ? config.hstsSeconds : 0);
-    return response;
   }
 
-  function finish(response: Response, id: string, request: Request, pathname: string, startedMs: number): Response {
+  function finish({ id, request, server, way, pathname, startedMs }: Exchange, response: Response): Response {
     load.end();
-    response.headers.set('x-request-id', id);
-    if (isDraining) response.headers.set('connection', 'close');
     const { status } = response;
     const computed = status === 200 ? findComputedModel(pathname) : undefined;
+    // What the protocol's models answer brings its headers along.
+    const isComplete = computed !== undefined && pathname.startsWith('/v2/');
+    if (!isComplete) response.headers.set('x-request-id', id);
+    if (!isComplete || config.hstsSeconds > 0) harden(response, request, server, way);
+    if (isDraining) response.headers.set('connection', 'close');
     if (computed !== undefined) control.traffic.observe(computed, performance.now() - startedMs);
     // 503 is the server protecting itself, perhaps thousands of times a second.
     const isFailure = status >= 500 && status !== 503;
@@ -191,8 +206,7 @@ export function createServer({
       const given = request.headers.get('x-request-id');
       const id = given !== null && saneId.test(given) ? given : makeId();
       let pathname = pathOf(request.url);
-      const done = (response: Response) =>
-        finish(harden(response, request, server, way, pathname), id, request, pathname, startedMs);
+      const done = (response: Response) => finish({ id, request, server, way, pathname, startedMs }, response);
       load.begin();
       try {
         const endpoint = hosts.any() ? hosts.find(hostOf(request.url)) : undefined;

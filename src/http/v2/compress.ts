@@ -4,7 +4,7 @@ import zlib from 'node:zlib';
 
 import { AppError } from '../../error.ts';
 
-type Coding = 'gzip' | 'deflate';
+export type Coding = 'gzip' | 'deflate';
 
 const gunzip = promisify<Uint8Array, zlib.ZlibOptions, Uint8Array>(zlib.gunzip);
 const inflate = promisify<Uint8Array, zlib.ZlibOptions, Uint8Array>(zlib.inflate);

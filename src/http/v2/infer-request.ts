@@ -6,7 +6,7 @@ import { type Datatype, datatypeBytes, type TensorData } from '../../types.ts';
 import { countElements, packOne } from './bytes-tensor.ts';
 import type { PooledFloats } from './float-pool.ts';
 import { decodeJsonTensor, decodeScannedTensor } from './json-decode.ts';
-import { findTaken, type ScannedNumbers, takeNumbers } from './number-scan.ts';
+import { findTaken, type Scan, type ScannedNumbers, takeNumbers } from './number-scan.ts';
 import { decodeUtf8, isObject, type JsonObject, mayHoldLong, parseJson, parseJsonExactly } from './parse-json.ts';
 
 export interface WantedOutput {
@@ -58,8 +58,9 @@ export function decodeRequest(
   binary: Uint8Array,
   maxJsonTensorBytes: number,
 ): InferRequest {
-  const { text, arrays } = takeNumbers(json);
-  const body = parseJson(decodeUtf8(text));
+  const scan = takeNumbers(json);
+  const { arrays } = scan;
+  const body = parseAround(scan);
   if (!isObject(body)) throw invalid('the request must be a JSON object');
   if (body.id !== undefined && typeof body.id !== 'string') throw invalid("'id' must be a string");
   if (!Array.isArray(body.inputs)) throw invalid("'inputs' must be an array");
@@ -80,6 +81,25 @@ export function decodeRequest(
     priority: countOf(parameters, 'priority') ?? 0,
     timeoutUs: countOf(parameters, 'timeout') ?? 0,
   };
+}
+
+/** Larger ones are not kept. */
+const keptTextBytes = 16 * 1024;
+let lastText = Buffer.alloc(0);
+let lastBody: unknown;
+
+/**
+ * What is left when the numbers are taken out. Programs send the same again and again, so that the last one is kept.
+ * @returns to be read only
+ */
+function parseAround({ text, arrays }: Scan): unknown {
+  if (arrays.length === 0) return parseJson(decodeUtf8(text));
+  if (lastText.equals(text)) return lastBody;
+  const body = parseJson(decodeUtf8(text));
+  if (text.length > keptTextBytes) return body;
+  lastText = Buffer.from(text);
+  lastBody = body;
+  return body;
 }
 
 /** A request whose whole body is the one input of a one-input model. @throws AppError invalid */

@@ -3,9 +3,8 @@
 import type { Action } from '../../access/roles.ts';
 import { AppError } from '../../error.ts';
 import type { DataPlane, ModelControl } from '../../inference/plane.ts';
-import { setSecurityHeaders } from '../security-headers.ts';
 import { discard, jsonLengthHeader, readBytes, readSmallBody, splitBody, type V2Limits } from './body.ts';
-import { chooseCoding, compress } from './compress.ts';
+import { chooseCoding, type Coding, compress } from './compress.ts';
 import { describeConfig, describeModel, describeRepository, describeStatistics, serverMetadata } from './describe.ts';
 import { errorResponse, refuse } from './errors.ts';
 import { giveBack } from './float-pool.ts';
@@ -22,7 +21,13 @@ export type { V2Limits } from './body.ts';
  */
 export type Allow = (action: Action, model?: string) => string | undefined;
 
-export type V2Handler = (request: Request, pathname: string, allow: Allow) => Response | Promise<Response> | undefined;
+/** @param id of the request; what a model answers carries it already, and what a browser must know */
+export type V2Handler = (
+  request: Request,
+  pathname: string,
+  allow: Allow,
+  id: string,
+) => Response | Promise<Response> | undefined;
 
 interface Route {
   method: 'GET' | 'POST';
@@ -34,16 +39,20 @@ interface Route {
   model?: string;
   /** As it stands in the path. */
   version?: string;
-  answer: (request: Request, path: string, key?: string) => Response | Promise<Response>;
+  answer: (request: Request, path: string, id: string, key?: string) => Response | Promise<Response>;
 }
 
 /** Index and load requests carry a few settings, no tensors. */
 const maxControlBytes = 1024 * 1024;
 /** Of names without escapes. */
 const inferencePath = /^\/v2\/models\/([^/%]+)(?:\/versions\/([^/%]+))?\/infer$/;
-/** What nearly every answer says, made once: Bun copies a Headers several times as fast as it fills one. */
-const jsonHeaders = new Headers({ 'content-type': 'application/json' });
-setSecurityHeaders(jsonHeaders, 0);
+/**
+ * What nearly every answer says, made once: Bun copies a Headers several times as fast as it fills one. Frames and referrers
+ * are matters of pages, so that nothing is said of them.
+ */
+const noSniffing = { 'x-content-type-options': 'nosniff' };
+const jsonHeaders = new Headers({ 'content-type': 'application/json', ...noSniffing });
+const binaryHeaders = new Headers({ 'content-type': 'application/octet-stream', ...noSniffing });
 
 /** @returns a handler that answers undefined when the path is none of /v2 */
 export function createV2(plane: DataPlane, control: ModelControl, limits: V2Limits): V2Handler {
@@ -63,7 +72,7 @@ export function createV2(plane: DataPlane, control: ModelControl, limits: V2Limi
         return undefined;
     }
   };
-  return (request, pathname, allow) => {
+  return (request, pathname, allow, id) => {
     const allowCall = (model: string, version: string | undefined) => {
       const isFree =
         limits.unreleased === 'everyone' ||
@@ -75,7 +84,7 @@ export function createV2(plane: DataPlane, control: ModelControl, limits: V2Limi
       const target = request.method === 'POST' ? inferencePath.exec(pathname) : null;
       if (target) {
         const key = allowCall(target[1]!, target[2]);
-        return infer(plane, limits, request, pathname, { model: target[1]!, version: target[2], key });
+        return infer(plane, limits, request, pathname, { id, model: target[1]!, version: target[2], key });
       }
       const route = find(pathname);
       if (!route) return refuse(404, 'Not Found');
@@ -86,7 +95,7 @@ export function createV2(plane: DataPlane, control: ModelControl, limits: V2Limi
       if (method !== route.method) {
         return refuse(405, 'Method Not Allowed', { allow: route.method === 'GET' ? 'GET, HEAD' : 'POST' });
       }
-      const answer = route.answer(request, pathname, key);
+      const answer = route.answer(request, pathname, id, key);
       return answer instanceof Response ? answer : answer.catch((error: unknown) => failed(request, pathname, error));
     } catch (error) {
       return failed(request, pathname, error);
@@ -122,7 +131,9 @@ function findModel(plane: DataPlane, limits: V2Limits, segments: string[]): Rout
   switch (action) {
     case 'infer':
       return {
-        ...post((request, path, key) => infer(plane, limits, request, path, { model, version: versionText, key })),
+        ...post((request, path, id, key) =>
+          infer(plane, limits, request, path, { id, model, version: versionText, key }),
+        ),
         isCall: true,
         model,
         version: versionText,
@@ -185,8 +196,9 @@ function findRepository(plane: DataPlane, control: ModelControl, segments: strin
   });
 }
 
-/** What a request is for, as it stands in the path, and the name of the key that it came with. */
+/** What a request is for, as it stands in the path, its id, and the name of the key that it came with. */
 interface Target {
+  id: string;
   model: string;
   version: string | undefined;
   key: string | undefined;
@@ -198,7 +210,7 @@ async function infer(
   limits: V2Limits,
   request: Request,
   path: string,
-  { model, version: versionText, key }: Target,
+  { id, model, version: versionText, key }: Target,
 ): Promise<Response> {
   try {
     const version = findVersion(versionText);
@@ -231,28 +243,30 @@ async function infer(
       if (binary.length > 0) discard(bytes);
     }
     const accept = headers.get('accept-encoding');
-    return accept === null ? plainResponse(body) : await negotiatedResponse(body, accept);
+    const coding = accept === null ? undefined : chooseCoding(accept);
+    return coding
+      ? await compressedResponse(body, coding, id)
+      : new Response(body.content, { headers: headersFor(body, id) });
   } catch (error) {
     return failed(request, path, error);
   }
 }
 
-function plainResponse({ content, jsonBytes }: InferBody): Response {
-  return jsonBytes === undefined
-    ? new Response(content, { headers: jsonHeaders })
-    : new Response(content, { headers: headersOf(jsonBytes) });
+async function compressedResponse(body: InferBody, coding: Coding, id: string): Promise<Response> {
+  const content = await compress(body.content, coding);
+  const headers = new Headers(headersFor(body, id));
+  headers.set('content-encoding', coding);
+  headers.set('vary', 'Accept-Encoding');
+  return new Response(content, { headers });
 }
 
-async function negotiatedResponse(body: InferBody, accept: string): Promise<Response> {
-  const coding = chooseCoding(accept);
-  if (!coding) return plainResponse(body);
-  const headers = { ...headersOf(body.jsonBytes), 'content-encoding': coding, vary: 'Accept-Encoding' };
-  return new Response(await compress(body.content, coding), { headers });
-}
-
-function headersOf(jsonBytes: number | undefined): Record<string, string> {
-  if (jsonBytes === undefined) return { 'content-type': 'application/json' };
-  return { 'content-type': 'application/octet-stream', [jsonLengthHeader]: String(jsonBytes) };
+/** Valid until the next call: whoever makes a response of them copies them. */
+function headersFor({ jsonBytes }: InferBody, id: string): Headers {
+  const headers = jsonBytes === undefined ? jsonHeaders : binaryHeaders;
+  // Set before they are copied, it costs less than in the response.
+  headers.set('x-request-id', id);
+  if (jsonBytes !== undefined) headers.set(jsonLengthHeader, String(jsonBytes));
+  return headers;
 }
 
 function isReady(plane: DataPlane, model: string, version: number | undefined): boolean {

@@ -18,6 +18,9 @@ const powersOfTwo: string[] = [];
 const bits = new Uint32Array(1);
 const bitsAsFloat = new Float32Array(bits.buffer);
 
+/** "00" to "99". */
+const pairs = Buffer.from(Array.from({ length: 100 }, (_, i) => String(i).padStart(2, '0')).join(''));
+
 const chunk = 4096;
 /** Sign, "0.0000", 9 digits, point, "e-45" and the comma fit several times over. */
 const longestText = 24;
@@ -97,11 +100,11 @@ function readsBack(digits: number, decimals: number, size: number): boolean {
 
 /** Writes digits · 10^−decimals. @param digits an integer below 2^31 */
 function appendDecimal(digits: number, decimals: number): void {
-  while (digits % 10 === 0 && digits > 0) {
-    digits = (digits / 10) | 0;
+  for (let rest = (digits * 0.1) | 0; rest * 10 === digits && digits > 0; rest = (digits * 0.1) | 0) {
+    digits = rest;
     decimals--;
   }
-  let count = 1;
+  let count = digits < 1_000_000 ? 1 : 7;
   while (digits >= tens[count]!) count++;
   const point = count - decimals;
   if (point > 16 || point < -5) {
@@ -123,11 +126,17 @@ function appendDecimal(digits: number, decimals: number): void {
 
 /** @param count digits to write, leading zeros included */
 function appendDigits(digits: number, count: number): void {
-  for (let at = end + count - 1; at >= end; at--) {
-    const rest = (digits / 10) | 0;
-    scratch[at] = 48 + digits - rest * 10;
+  let at = end + count;
+  // Two at a time, and a product instead of a quotient: both constants are a little above 1/100 and 1/10, so that below 2^31
+  // it is cut off to the same integer.
+  while (at - end >= 2) {
+    const rest = (digits * 0.01) | 0;
+    const pair = (digits - rest * 100) << 1;
     digits = rest;
+    scratch[--at] = pairs[pair + 1]!;
+    scratch[--at] = pairs[pair]!;
   }
+  if (at > end) scratch[end] = 48 + digits;
   end += count;
 }
 

@@ -16,10 +16,11 @@ const handle = createV2(plane, {} as ModelControl, limits);
 /** What is asked before anything is done: everything is refused. */
 function needOf(path: string, method: 'GET' | 'POST'): unknown {
   let asked: [Action, string | undefined] | undefined;
-  void handle(new Request('http://box/', { method }), path, (action, model) => {
+  const note = (action: Action, model?: string): never => {
     asked = [action, model];
     throw new AppError('forbidden', 'No.');
-  });
+  };
+  void handle(new Request('http://box/', { method }), path, note, 'id');
   return asked;
 }
 
@@ -76,6 +77,6 @@ test('where everybody may try, no path asks for more than to predict', () => {
     asked = action;
     throw new AppError('forbidden', 'No.');
   };
-  void open(new Request('http://box/', { method: 'POST' }), '/v2/models/n/infer', note);
+  void open(new Request('http://box/', { method: 'POST' }), '/v2/models/n/infer', note, 'id');
   expect(asked).toBe('model.predict');
 });

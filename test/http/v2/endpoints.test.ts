@@ -195,7 +195,12 @@ test('an unknown model is refused in the words of the protocol, whatever the con
   const handle = createV2(harness.plane, { load, unload: load }, limits);
   for (const action of ['load', 'unload']) {
     const pathname = `/v2/repository/models/nope/${action}`;
-    const answer = await handle(new Request(`http://box${pathname}`, { method: 'POST' }), pathname, () => undefined);
+    const answer = await handle(
+      new Request(`http://box${pathname}`, { method: 'POST' }),
+      pathname,
+      () => undefined,
+      'id',
+    );
     expect([answer?.status, await answer?.json()]).toEqual([
       404,
       { error: "Request for unknown model: 'nope' is not found" },
@@ -224,7 +229,7 @@ describe('routing', () => {
       expect([path, reply.status, reply.json()]).toEqual([path, 404, { error: 'Not Found' } as never]);
     }
     for (const path of ['/', '/v1/models', '/v20', '/v2x/health/live']) {
-      expect(harness.handle(new Request('http://box/'), path, () => undefined)).toBeUndefined();
+      expect(harness.handle(new Request('http://box/'), path, () => undefined, 'id')).toBeUndefined();
     }
   });
 

@@ -125,7 +125,8 @@ test('any path with any method', async () => {
       const answer = await harness.handle(
         new Request('http://box/', { method: verb }),
         `/v2/${parts.join('/')}`,
-        () => {},
+        () => undefined,
+        'id',
       );
       expect(named).toContain(answer!.status);
     }),

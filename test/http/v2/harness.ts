@@ -121,7 +121,8 @@ export class Harness {
     const answer = await this.handle(
       new Request(`http://box${path}`, { method, body: body as string, headers }),
       path,
-      () => {},
+      () => undefined,
+      'id-of-request',
     );
     if (!answer) throw new Error(`${path} is not taken by /v2`);
     return replyOf(answer);

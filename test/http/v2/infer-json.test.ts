@@ -36,6 +36,46 @@ describe('a JSON request', () => {
     } as never);
   });
 
+  test('is not mistaken for one that differs from it in its numbers, or in anything else', async () => {
+    const values = (from: number) => Array.from({ length: 200 }, (_, i) => from + i / 8);
+    const ask = async (from: number, rest: object, model = 'identity_FP32') => {
+      const inputs = [{ name: 'x', datatype: 'FP32', shape: [1, 200], data: values(from) }];
+      const reply = (await harness.infer(model, { ...rest, inputs })).json() as unknown as Record<string, unknown>;
+      return [reply.id, reply.model_name, reply.outputs] as unknown;
+    };
+    const want = (from: number, id?: string, model = 'identity_FP32') => [
+      id,
+      model,
+      [{ name: 'y', datatype: 'FP32', shape: [1, 200], data: values(from) }],
+    ];
+    expect(await ask(1, {})).toEqual(want(1));
+    expect(await ask(2, {})).toEqual(want(2));
+    expect(await ask(3, { id: 'a' })).toEqual(want(3, 'a'));
+    expect(await ask(4, { id: 'a' }, 'free')).toEqual(want(4, 'a', 'free'));
+    expect(await ask(5, { id: 'b' })).toEqual(want(5, 'b'));
+    const both = await Promise.all([ask(6, { id: 'b' }), ask(7, { id: 'b' }), ask(8, {})]);
+    expect(both).toEqual([want(6, 'b'), want(7, 'b'), want(8)]);
+  });
+
+  test('is answered with the headers of its own, however many come at once', async () => {
+    const path = '/v2/models/simple/infer';
+    const ask = async (id: string, headers: Record<string, string>) => {
+      const request = new Request(`http://box${path}`, { method: 'POST', body: JSON.stringify(pair), headers });
+      const answer = await harness.handle(request, path, () => undefined, id);
+      return ['x-request-id', 'content-encoding', 'vary', 'x-content-type-options'].map((name) =>
+        answer!.headers.get(name),
+      );
+    };
+    const gzip = { 'accept-encoding': 'gzip' };
+    expect(await Promise.all([ask('a', {}), ask('b', gzip), ask('c', {}), ask('d', gzip), ask('e', {})])).toEqual([
+      ['a', null, null, 'nosniff'],
+      ['b', 'gzip', 'Accept-Encoding', 'nosniff'],
+      ['c', null, null, 'nosniff'],
+      ['d', 'gzip', 'Accept-Encoding', 'nosniff'],
+      ['e', null, null, 'nosniff'],
+    ]);
+  });
+
   test('has an id in the answer only if it has one itself, and may name a version', async () => {
     const reply = await harness.send('POST', '/v2/models/simple/versions/1/infer', JSON.stringify(pair));
     expect(reply.status).toBe(200);

@@ -13,7 +13,7 @@ const server = Bun.serve({
   hostname: '127.0.0.1',
   fetch(request) {
     const { pathname } = new URL(request.url);
-    return harness.handle(request, pathname, () => undefined) ?? new Response('elsewhere', { status: 418 });
+    return harness.handle(request, pathname, () => undefined, 'id') ?? new Response('elsewhere', { status: 418 });
   },
 });
 afterAll(async () => {
