@@ -86,7 +86,7 @@ if (unknown !== undefined || (needsWrk && Bun.which('wrk') === null)) {
   process.exit(2);
 }
 
-const effort = flags.quick ? { rounds: 1, seconds: 1 } : { rounds: 3, seconds: 4 };
+const effort = flags.quick ? { warmUpRounds: 1, rounds: 1, seconds: 1 } : { warmUpRounds: 6, rounds: 5, seconds: 4 };
 const numbers: Numbers = {};
 for (const name of positionals.length > 0 ? positionals : Object.keys(parts)) {
   console.error(`measuring ${name} …`);

@@ -12,6 +12,8 @@ import { median, residentMb, runBare, runWrk, startPlainPeer, takeTurns } from '
 import { runSwitch } from './switch.ts';
 
 export interface Effort {
+  /** Before anything counts. */
+  warmUpRounds: number;
   rounds: number;
   /** Length of one round. */
   seconds: number;
@@ -61,7 +63,7 @@ async function writeCnn(home: string): Promise<{ model: string; body: string }> 
 }
 
 /** 784 floats as JSON to a small CNN, against node:http with the same library and thread count. */
-async function json({ rounds, seconds }: Effort): Promise<Numbers> {
+async function json({ warmUpRounds, rounds, seconds }: Effort): Promise<Numbers> {
   await using stage = await openStage();
   const { model, body } = await writeCnn(stage.home);
   await stage.push('cnn', model);
@@ -71,6 +73,11 @@ async function json({ rounds, seconds }: Effort): Promise<Numbers> {
       runWrk({ url, connections, seconds, body, key: stage.key });
     await load(stage.infer('cnn'), 8)();
     await load(plain.url, 8)();
+    // Servers run for weeks: both get the time that their engines take to compile what is used most.
+    for (let i = 0; i < warmUpRounds; i++) {
+      await load(stage.infer('cnn'), 32)();
+      await load(plain.url, 32)();
+    }
     const one = await takeTurns(rounds, {
       ours: load(stage.infer('cnn'), 1),
       plain: load(plain.url, 1),
