@@ -262,11 +262,13 @@ function overview(standing: readonly Deployment[], fleet: Fleet, { settingsOf }:
     }),
     versions: standing.map((deployment) => {
       const { model, version } = deployment.record;
+      const { servedFor } = deployment;
       const { minInstances, maxInstances } = settingsOf(deployment);
       const state = stateOf(deployment);
       return {
         model,
         version,
+        ...(servedFor && { servedFor }),
         state: state === 'unloading' ? 'ready' : state,
         instances: deployment.members.filter(isLive).length,
         wanted: deployment.wanted,

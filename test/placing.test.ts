@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test';
 
 import type { Decision } from '../src/device/decisions.ts';
 import type { PlacementOverview, PlacementPreview } from '../src/device/placement-views.ts';
-import type { InstanceStatus } from '../src/inference/supervisor.ts';
+import type { InstanceStatus } from '../src/inference/instance-status.ts';
 import { startAppliance } from './http/api/appliance.ts';
 import { addScalar, build, floats, node, value } from './support/graphs.ts';
 import { until } from './support/machine.ts';

@@ -5,7 +5,7 @@ import type { Device } from '../src/device/device.ts';
 import type { Finding } from '../src/device/doctor.ts';
 import type { PlacementSettings } from '../src/device/placement-settings.ts';
 import type { PlacementPreview } from '../src/device/placement-views.ts';
-import type { InstanceStatus } from '../src/inference/supervisor.ts';
+import type { InstanceStatus } from '../src/inference/instance-status.ts';
 import type { TrafficPoint } from '../src/monitor/traffic.ts';
 import type { EnvironmentName } from '../src/release/types.ts';
 import type { FormState } from './view-types.ts';

@@ -2,8 +2,8 @@
 import type { CpuTopology } from '../device/cpu.ts';
 import type { Device } from '../device/device.ts';
 import type { Account } from '../device/ledger.ts';
+import type { InstanceStatus } from '../inference/instance-status.ts';
 import type { VersionState } from '../inference/routing.ts';
-import type { InstanceStatus } from '../inference/supervisor.ts';
 import type { TaskAnswer } from '../task/predict.ts';
 import type { ModelRecord, VersionRecord } from '../types.ts';
 

@@ -17,6 +17,7 @@ export async function listInstances({ client: connect, report }: Invocation): Pr
   const titles = new Map(devices.map((device) => [device.id, titleOf(device)]));
   const columns: Column<Row>[] = [
     { title: 'MODEL', cell: ({ model, version }) => `${model}:${version}` },
+    { title: 'FOR', cell: describePurpose },
     { title: 'STATE', cell: ({ state, reason }) => (reason ? `${state}: ${reason}` : state) },
     { title: 'DEVICE', cell: ({ device }) => (device === undefined ? '–' : (titles.get(device) ?? device)) },
     { title: 'PID', cell: ({ pid = '–' }) => String(pid), isRight: true },
@@ -42,13 +43,19 @@ export async function listInstances({ client: connect, report }: Invocation): Pr
 type Row = Pick<InstanceAnswer, 'model' | 'version'> &
   Partial<Omit<InstanceAnswer, 'state'>> & { state: VersionPlacement['state'] | InstanceAnswer['state'] };
 
-function bareRow({ model, version, state }: VersionPlacement): Row {
-  return { model, version, state };
+function bareRow({ model, version, servedFor, state }: VersionPlacement): Row {
+  return { model, version, state, ...(servedFor && { servedFor }) };
 }
 
-function describeShortage({ model, version, instances, wanted, reason }: VersionPlacement): string {
+/** One version may be there several times, each with instances of its own. */
+function describePurpose({ servedFor }: Pick<Row, 'servedFor'>): string {
+  return servedFor ? `${servedFor.endpoint}, release ${servedFor.release}` : 'not released';
+}
+
+function describeShortage({ model, version, servedFor, instances, wanted, reason }: VersionPlacement): string {
+  const purpose = servedFor ? ` for ${describePurpose({ servedFor })}` : '';
   const count = wanted > 1 ? `, ${instances} of ${wanted} instances` : '';
-  return `${model}:${version}${count}: ${reason}`;
+  return `${model}:${version}${purpose}${count}: ${reason}`;
 }
 
 export async function listTemplates({ client, report }: Invocation): Promise<void> {

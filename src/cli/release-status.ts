@@ -3,7 +3,7 @@ import { AppError } from '../error.ts';
 import type { ReleaseState } from '../release/types.ts';
 import type { Invocation } from './command.ts';
 import type { DetailAnswer, EndpointStatusAnswer } from './release-answers.ts';
-import { describeEvent, renderStatus } from './release-text.ts';
+import { describeEvent, describeWait, renderStatus } from './release-text.ts';
 import { printable } from './report.ts';
 
 const everyMs = 1000;
@@ -19,8 +19,10 @@ export async function showStatus(invocation: Invocation, id: string): Promise<nu
 
 /** Prints what happens as it happens. @returns 0 once it is live, 1 when it never will be */
 export async function follow(invocation: Invocation, id: string): Promise<number> {
-  const { isJson, terminal } = invocation.report;
+  const { report } = invocation;
+  const { isJson, terminal } = report;
   let seen = 0;
+  let said: string | undefined;
   for (;;) {
     const detail = await getDetail(invocation, id);
     for (const event of detail.events) {
@@ -28,6 +30,9 @@ export async function follow(invocation: Invocation, id: string): Promise<number
       seen = event.id;
       if (!isJson) await terminal.out(`${printable(describeEvent(event))}\n`);
     }
+    const wait = describeWait(detail.release);
+    if (wait !== undefined && wait !== said) report.note(wait);
+    said = wait;
     const { state } = detail.release;
     if (!underWay.has(state)) {
       await answerStatus(invocation, detail);

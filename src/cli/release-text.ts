@@ -52,6 +52,13 @@ export function renderReleases(releases: readonly ReleaseAnswer[], waiting: numb
   return [renderTable(releaseColumns, releases, width), ...wait].join('\n');
 }
 
+/** What it waits for; undefined when it moves by itself, or no more. */
+export function describeWait({ state, reason }: Pick<ReleaseAnswer, 'state' | 'reason'>): string | undefined {
+  if (state === 'submitted') return "It waits for a reviewer's decision.";
+  if (state !== 'approved') return undefined;
+  return reason === '' ? 'It waits for its turn.' : `It waits: ${reason}`;
+}
+
 /** One line. */
 export function describeEvent({ at, kind, actor, text }: EventAnswer): string {
   const who = actor.id === 'system' && actor.name !== 'socket' ? '' : ` by ${actor.name}`;
@@ -195,6 +202,14 @@ export function describeDifference({ group, what, before, after, weight }: Diffe
 }
 
 const lights = { green: '✓', red: '✗', pending: '…' };
+
+/** Checks that are in the way; empty when none is. */
+export function renderRed(checks: readonly PolicyCheck[], width?: number): string {
+  const red = checks.filter(({ state }) => state === 'red');
+  if (red.length === 0) return '';
+  const lines = red.map((check) => indent(wrap(describeCheck(check), width && width - 2)));
+  return ['It cannot be approved as it is:', ...lines].join('\n');
+}
 
 function describeCheck({ name, state, text, mayOverride }: PolicyCheck): string {
   return `${lights[state]} ${name}: ${text}${state === 'red' && mayOverride ? ' It can be overridden.' : ''}`;

@@ -8,14 +8,14 @@ import { readOption, requireOption, runVerb, type Verb } from './reading.ts';
 import { formatReference, parseReference } from './reference.ts';
 import type { DetailAnswer, EventAnswer, ReleaseAnswer, RequestAnswer, ReviewAnswer } from './release-answers.ts';
 import { follow, showStatus } from './release-status.ts';
-import { describeRelease, renderReleases, renderReview } from './release-text.ts';
+import { describeRelease, renderRed, renderReleases, renderReview } from './release-text.ts';
 import { readWish, wishNames } from './release-wish.ts';
 
 const verbs: Record<string, Verb> = {
   list: { takes: ['state', 'endpoint', 'model', 'environment', 'limit'], run: list },
   submit: { takes: [...wishNames, 'draft', 'follow'], operand: 'NAME[:VERSION]', run: submit },
   change: { takes: wishNames, operand: 'ID', run: change },
-  send: { takes: ['follow'], operand: 'ID', run: (invocation, id) => step(invocation, id, 'submit') },
+  send: { takes: ['follow'], operand: 'ID', run: send },
   status: { takes: ['follow'], operand: 'ID', run: showStatus },
   show: { takes: [], operand: 'ID', run: show },
   approve: { takes: ['comment', 'override', 'follow'], operand: 'ID', run: approve },
@@ -67,7 +67,7 @@ async function submit(invocation: Invocation, text: string): Promise<number | vo
     return;
   }
   try {
-    return await step(invocation, String(draft.id), 'submit');
+    return await send(invocation, String(draft.id));
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     const { code, message, hint = '' } = error;
@@ -112,6 +112,20 @@ async function step(invocation: Invocation, id: string, verb: string, body: obje
   const after = await invocation.client().post<ReleaseAnswer>(`${pathOf(id)}/${verb}`, body);
   if (invocation.options.has('follow')) return follow(invocation, String(after.id));
   await invocation.report.answer(after, () => describeRelease(after));
+}
+
+/** Whoever asks hears at once what would keep a reviewer from saying yes. */
+async function send(invocation: Invocation, id: string): Promise<number | void> {
+  const { options, report } = invocation;
+  const client = invocation.client();
+  const after = await client.post<ReleaseAnswer>(`${pathOf(id)}/submit`, {});
+  const { checks } = await client.get<ReviewAnswer>(`${pathOf(id)}/review`);
+  const red = renderRed(checks, report.terminal.width);
+  if (options.has('follow')) {
+    if (red !== '') report.note(red);
+    return follow(invocation, String(after.id));
+  }
+  await report.answer({ ...after, checks }, () => [describeRelease(after), ...(red === '' ? [] : [red])].join('\n'));
 }
 
 async function comment({ client, report }: Invocation, id: string, text: string): Promise<void> {

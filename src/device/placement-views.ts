@@ -37,6 +37,8 @@ export interface InstanceHolding {
 export interface VersionPlacement {
   model: string;
   version: number;
+  /** The endpoint and the release that it answers for; absent: it was not released. */
+  servedFor?: { endpoint: string; release: number };
   state: 'cold' | 'starting' | 'ready' | 'failed';
   instances: number;
   /** How many it should have now. */

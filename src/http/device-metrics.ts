@@ -3,7 +3,7 @@
 import type { DecisionKind } from '../device/decisions.ts';
 import type { Device } from '../device/device.ts';
 import type { Account } from '../device/ledger.ts';
-import type { InstanceStatus } from '../inference/supervisor.ts';
+import type { InstanceStatus } from '../inference/instance-status.ts';
 
 export interface MachineSample {
   devices: readonly Device[];

@@ -30,9 +30,20 @@ export interface Member {
   finished(): void;
 }
 
+/** What a deployment is there for; absent: it was not released. */
+export interface ServedFor {
+  endpoint: string;
+  /** Id of the release. */
+  release: number;
+}
+
+/** In what a deployment differs from that of its version itself. */
+export type OwnDeployment = Pick<Deployment, 'key' | 'settings' | 'servedFor'>;
+
 export interface Deployment {
   /** "model:version"; of one that a release serves "model:version@release". */
   key: string;
+  servedFor?: ServedFor;
   record: VersionRecord;
   folder: string;
   modelPath: string;
@@ -69,12 +80,13 @@ export function openDeployment(
   record: VersionRecord,
   folder: string,
   modelPath: string,
-  { key = keyOf(record), settings }: Partial<Pick<Deployment, 'key' | 'settings'>> = {},
+  { key = keyOf(record), settings, servedFor }: Partial<OwnDeployment> = {},
 ): Deployment {
   return {
     key,
     record,
     ...(settings && { settings }),
+    ...(servedFor && { servedFor }),
     folder,
     modelPath,
     members: [],

@@ -1,8 +1,30 @@
 // What people are shown of one instance. Reads the memory of its process; changes nothing.
 import { readFileSync } from 'node:fs';
 
-import type { Member } from './deployment.ts';
-import type { InstanceStatus } from './supervisor.ts';
+import type { Member, ServedFor } from './deployment.ts';
+import type { InstanceState } from './instance.ts';
+
+export interface InstanceStatus {
+  id: string;
+  model: string;
+  version: number;
+  servedFor?: ServedFor;
+  /** Absent while the process is being replaced, or not started yet. */
+  pid?: number;
+  state: InstanceState;
+  /** Why it is not ready; empty when it is. */
+  reason: string;
+  device: string;
+  provider: string;
+  /** Of its device's memory: promised, or measured. */
+  heldBytes: number;
+  measured: boolean;
+  threads: number;
+  /** How often the process was replaced after it ended unexpectedly. */
+  restarts: number;
+  startedAt: string;
+  rssBytes: number;
+}
 
 export function statusOf({
   id,
@@ -15,11 +37,13 @@ export function statusOf({
   orderedAtMs,
 }: Member): InstanceStatus {
   const { model, version } = deployment.record;
+  const { servedFor } = deployment;
   const startedAt = instance?.startedAt ?? new Date(performance.timeOrigin + orderedAtMs);
   return {
     id,
     model,
     version,
+    ...(servedFor && { servedFor }),
     pid: instance?.pid,
     state: state === 'ending' ? 'stopped' : (instance?.state ?? 'starting'),
     reason: instance ? instance.reason : 'It waits for its place.',

@@ -3,7 +3,17 @@
 import type { PlacementSettings } from '../device/placement-settings.ts';
 import { AppError, messageOf } from '../error.ts';
 import type { VersionRecord } from '../types.ts';
-import { type Deployment, isLive, isReady, keyOf, reasonOf, startCount, stateOf, untilUp } from './deployment.ts';
+import {
+  type Deployment,
+  isLive,
+  isReady,
+  keyOf,
+  type OwnDeployment,
+  reasonOf,
+  startCount,
+  stateOf,
+  untilUp,
+} from './deployment.ts';
 import type { Fleet } from './fleet.ts';
 import type { VersionState } from './routing.ts';
 
@@ -51,7 +61,7 @@ export interface ReleasedParts {
   fleet: Fleet;
   coldWaitMs: number;
   getVersion(model: string, version: number): VersionRecord;
-  layOut(record: VersionRecord, own: Pick<Deployment, 'key' | 'settings'>): Promise<Deployment>;
+  layOut(record: VersionRecord, own: OwnDeployment): Promise<Deployment>;
   /** Lets it finish what it has, ends its processes, removes its files. */
   takeDown(deployment: Deployment, reason: string): Promise<void>;
   publish(): void;
@@ -141,7 +151,8 @@ export class Released {
   private async layOut(release: ReleasedVersion): Promise<Deployment> {
     try {
       const record = withQueue(this.parts.getVersion(release.model, release.version), release.maxQueueSize);
-      const own = { key: keyOfRelease(release), settings: release.settings };
+      const servedFor = { endpoint: release.endpoint, release: release.id };
+      const own = { key: keyOfRelease(release), settings: release.settings, servedFor };
       const deployment = await this.parts.layOut(record, own);
       this.failures.delete(release.id);
       this.open.set(release.id, deployment);

@@ -7,10 +7,19 @@ import type { DecisionLog } from '../device/decisions.ts';
 import { AppError, messageOf } from '../error.ts';
 import { log } from '../log.ts';
 import type { VersionRecord } from '../types.ts';
-import { type Deployment, isLive, keyOf, openDeployment, startCount, stateOf, toRoute, untilUp } from './deployment.ts';
+import {
+  type Deployment,
+  isLive,
+  keyOf,
+  openDeployment,
+  type OwnDeployment,
+  startCount,
+  stateOf,
+  toRoute,
+  untilUp,
+} from './deployment.ts';
 import { Fleet, type FleetOptions } from './fleet.ts';
-import { statusOf } from './instance-status.ts';
-import type { InstanceState } from './instance.ts';
+import { type InstanceStatus, statusOf } from './instance-status.ts';
 import type { ModelControl } from './plane.ts';
 import { type EndpointPlan, Released } from './released.ts';
 import type { RoutingTable, VersionRoute } from './routing.ts';
@@ -41,27 +50,6 @@ export interface SupervisorOptions extends Omit<FleetOptions, 'released' | 'deci
   released(key: string, address: string): Promise<void>;
   /** What endpoints serve; none if absent. */
   endpoints?(): EndpointPlan[];
-}
-
-export interface InstanceStatus {
-  id: string;
-  model: string;
-  version: number;
-  /** Absent while the process is being replaced, or not started yet. */
-  pid?: number;
-  state: InstanceState;
-  /** Why it is not ready; empty when it is. */
-  reason: string;
-  device: string;
-  provider: string;
-  /** Of its device's memory: promised, or measured. */
-  heldBytes: number;
-  measured: boolean;
-  threads: number;
-  /** How often the process was replaced after it ended unexpectedly. */
-  restarts: number;
-  startedAt: string;
-  rssBytes: number;
 }
 
 const tickMs = 1000;
@@ -296,7 +284,7 @@ export class Supervisor implements ModelControl {
     return deployment;
   }
 
-  private async layOut(record: VersionRecord, own?: Pick<Deployment, 'key' | 'settings'>): Promise<Deployment> {
+  private async layOut(record: VersionRecord, own?: OwnDeployment): Promise<Deployment> {
     const folder = join(this.options.folder, `${record.model}-${record.version}-${this.nextFolder++}`);
     mkdirSync(folder, { recursive: true });
     const modelPath = await this.options.source.layOut(record, folder);

@@ -55,7 +55,7 @@ test('a model from its file to its removal', async () => {
   expect((await server.aimass(['show', 'plus:1'])).out).toMatch(/^licence +not stated$/m);
   expect((await server.aimass(['models'])).out).toMatch(/^plus +ready +2 +2 +tensor/m);
   const running = await server.aimass(['ps']);
-  expect(running.out).toMatch(/^plus:2 +ready +cpu +\d+ /m);
+  expect(running.out).toMatch(/^plus:2 +not released +ready +cpu +\d+ /m);
 
   expect(await server.aimass(['rm', 'plus', '--yes'])).toMatchObject({
     code: 1,

@@ -125,9 +125,9 @@ test('ps: where each instance is, what it holds, and which versions have none an
   await using machine = open({ faces: { bytes: 3 * gib }, digits: { bytes: gib } });
   machine.start('1', 'faces');
   const { out } = await machine.run(['ps']);
-  expect(out).toMatch(/^MODEL +STATE +DEVICE +PID +PROVIDER +MEMORY +RESTARTS +SINCE$/m);
-  expect(out).toMatch(/^faces:1 +ready +cuda 0 +100 +cuda +✓ 3\.0 GiB +0 +2026-/m);
-  expect(out).toMatch(/^digits:1 +cold +– +– +– +– +– +–$/m);
+  expect(out).toMatch(/^MODEL +FOR +STATE +DEVICE +PID +PROVIDER +MEMORY +RESTARTS +SINCE$/m);
+  expect(out).toMatch(/^faces:1 +not released +ready +cuda 0 +100 +cuda +✓ 3\.0 GiB +0 +2026-/m);
+  expect(out).toMatch(/^digits:1 +not released +cold +– +– +– +– +– +–$/m);
   expect(out).toContain('digits:1: It is started when it is asked for.');
   const { instances, versions } = await machine.json<{ instances: object[]; versions: object[] }>('ps');
   expect([instances.length, versions.length]).toEqual([1, 2]);

@@ -121,7 +121,10 @@ describe('release', () => {
     await box.say('release', 'submit', 'faces:1', '--licence', 'MIT');
     await box.say('release', 'approve', '1');
     const statement = '\u001b[31mred\u001b[0m';
-    await box.say('release', 'submit', 'faces:2', '--statement', statement, '--canary', '25:10m', '--contact', 'Olga');
+    const wish = ['faces:2', '--statement', statement, '--canary', '25:10m', '--contact', 'Olga'];
+    const sent = await box.say('release', 'submit', ...wish);
+    expect(sent).toContain('is submitted.\nIt cannot be approved as it is:\n  ✗ licence: No licence is named.');
+    expect(sent).not.toContain('room');
     await box.say(
       'release',
       'attach',
@@ -159,8 +162,9 @@ describe('release', () => {
     const following = box.run(['release', 'status', '1', '--follow']);
     await Bun.sleep(100);
     await box.say('release', 'approve', '1');
-    const { code, out } = await following;
+    const { code, out, err } = await following;
     expect(code).toBe(0);
+    expect(err).toStartWith("It waits for a reviewer's decision.\n");
     const steps = out.split('\n').flatMap((line) => /^\d{4}-\S+ \S+ {2}([a-z]+)/.exec(line)?.[1] ?? []);
     expect(steps).toEqual(['created', 'submitted', 'approved', 'live']);
     expect(out).toContain('Live since ');

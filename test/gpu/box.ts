@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import type { Decision } from '../../src/device/decisions.ts';
 import type { Account } from '../../src/device/ledger.ts';
-import type { InstanceStatus } from '../../src/inference/supervisor.ts';
+import type { InstanceStatus } from '../../src/inference/instance-status.ts';
 import { Appliance, until } from '../smoke/appliance.ts';
 import { type BareSettings, binaryRequest, type HoldSettings, type LoadSettings, type Rate } from './peers.ts';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import type { Device } from '../../src/device/device.ts';
 import type { PlacementPreview } from '../../src/device/placement-views.ts';
-import type { InstanceStatus } from '../../src/inference/supervisor.ts';
+import type { InstanceStatus } from '../../src/inference/instance-status.ts';
 import { run as runCommand, until } from '../smoke/appliance.ts';
 import { seeded } from '../support/graphs.ts';
 import { type Box, findRuntime } from './box.ts';

@@ -164,7 +164,8 @@ describe('the guard', () => {
     await using _ = releasing;
     const clients = askSteadily(releasing, 'm', 10);
     await until(() => clients.seen.filter(({ version }) => version === 2).length >= 50);
-    const { pid } = releasing.supervisor.instances().find(({ version }) => version === 2)!;
+    const { pid, servedFor } = releasing.supervisor.instances().find(({ version }) => version === 2)!;
+    expect(servedFor).toEqual({ endpoint: 'm', release: id });
     process.kill(pid!, 'SIGKILL');
     const taken = await releasing.settled(id, 'rolled-back');
     expect(taken.reason).toContain('ended unexpectedly');

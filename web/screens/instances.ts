@@ -63,7 +63,7 @@ export function instanceTable(frame: Frame, rows: readonly InstanceRow[]): Html 
         role: 'main',
         cell: (row) =>
           html`<a href="/admin/instances/${encodeURIComponent(row.id)}">${row.model}:${row.version}</a>
-            <small>${live('pid')(row)}</small>`,
+            <small>${purposeOf(t, row)} · ${live('pid')(row)}</small>`,
       },
       {
         label: t('instance.where'),
@@ -78,6 +78,14 @@ export function instanceTable(frame: Frame, rows: readonly InstanceRow[]): Html 
       { label: t('table.actions'), role: 'actions', cell: (row) => restartButton(frame, row) },
     ],
   });
+}
+
+/** One version may be there several times, each with instances of its own. */
+function purposeOf(t: Text, { servedFor }: InstanceRow): Html {
+  if (!servedFor) return html`${t('instance.notReleased')}`;
+  const { endpoint, release } = servedFor;
+  const label = t('instance.forRelease', { endpoint, release: String(release) });
+  return html`<a href="/admin/releases/${release}">${label}</a>`;
 }
 
 /** What of a row changes from second to second. */
@@ -135,6 +143,7 @@ export function instanceScreen(frame: Frame, { row, log }: InstanceView): Html {
           title: t('instance.facts'),
           body: keyValues([
             fact(t('instance.model'), html`<a href="/admin/models/${encodeURIComponent(model)}">${model}</a>`),
+            fact(t('instance.for'), purposeOf(t, row)),
             fact(t('instance.id'), id),
             fact(t('instance.where'), html`<a href="/admin/devices">${row.device.label}</a>`),
             fact(t('instance.provider'), row.provider),

@@ -15,7 +15,7 @@ import type { Device } from '../../device/device.ts';
 import type { Account } from '../../device/ledger.ts';
 import type { InstanceHolding, PlacementPreview } from '../../device/placement-views.ts';
 import { AppError } from '../../error.ts';
-import type { InstanceStatus } from '../../inference/supervisor.ts';
+import type { InstanceStatus } from '../../inference/instance-status.ts';
 import type { Control } from '../api/control.ts';
 
 /** Programs that are named before the rest is only summed up. */

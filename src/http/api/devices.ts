@@ -3,7 +3,7 @@ import { Elysia } from 'elysia';
 
 import type { Device } from '../../device/device.ts';
 import type { Account } from '../../device/ledger.ts';
-import type { InstanceStatus } from '../../inference/supervisor.ts';
+import type { InstanceStatus } from '../../inference/instance-status.ts';
 import { type ApiContext, describe } from './context.ts';
 
 export interface DeviceInstance {

@@ -84,6 +84,10 @@ export const deviceMemory = {
 };
 
 /** Of memory. */
+export const servedFor = object(
+  { endpoint: text, release: { ...count, description: 'Its id.' } },
+  'What it answers for; absent: it was not released.',
+);
 export const measured = { type: 'boolean', description: 'Otherwise it is estimated.' };
 const target = {
   kind: deviceKind,
@@ -161,6 +165,7 @@ export const placementSchemas = {
       object({
         model: text,
         version: count,
+        'servedFor?': servedFor,
         state: { enum: ['cold', 'starting', 'ready', 'failed'] },
         instances: count,
         wanted: { ...count, description: 'Instances that it should have now.' },

@@ -4,7 +4,7 @@ import { t } from 'elysia';
 import { accessSchemas } from './access-schemas.ts';
 import { environmentSchemas } from './environment-schemas.ts';
 import { notifySchemas } from './notify-schemas.ts';
-import { deviceMemory, measured, placementSchemas } from './placement-schemas.ts';
+import { deviceMemory, measured, placementSchemas, servedFor } from './placement-schemas.ts';
 import { releaseSchemas } from './release-schemas.ts';
 import { count, deviceKind, list, object, ref, text, time } from './shapes.ts';
 
@@ -205,6 +205,7 @@ export const schemas = {
         id: text,
         model: text,
         version: count,
+        'servedFor?': servedFor,
         'pid?': { type: 'integer', minimum: 1, description: 'Absent while there is no process.' },
         state,
         reason: { type: 'string', description: 'Why it is not ready; empty when it is.' },

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
 import { userRoles } from '../../../src/access/roles.ts';
-import type { InstanceStatus } from '../../../src/inference/supervisor.ts';
+import type { InstanceStatus } from '../../../src/inference/instance-status.ts';
 import { instanceScreen } from '../../../web/screens/instances.ts';
 import { addScalar } from '../../support/graphs.ts';
 import { nowMs, sampleFrame } from '../../web/samples.ts';

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { existsSync } from 'node:fs';
 
 import type { DeviceView } from '../../../src/http/api/devices.ts';
-import type { InstanceStatus } from '../../../src/inference/supervisor.ts';
+import type { InstanceStatus } from '../../../src/inference/instance-status.ts';
 import { addScalar } from '../../support/graphs.ts';
 import { buildNvmlStub, driver, gib, gpu, hasCompiler, type NvmlStub } from '../../support/nvml.ts';
 import { startAppliance } from './appliance.ts';

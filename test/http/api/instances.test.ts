@@ -1,7 +1,7 @@
 // Restarting an instance and reading what it printed, through the API.
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 
-import type { InstanceStatus } from '../../../src/inference/supervisor.ts';
+import type { InstanceStatus } from '../../../src/inference/instance-status.ts';
 import { addScalar } from '../../support/graphs.ts';
 import { startAppliance } from './appliance.ts';
 

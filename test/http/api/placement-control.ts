@@ -17,7 +17,7 @@ import { AppError } from '../../../src/error.ts';
 import type { Control, PlacementControl } from '../../../src/http/api/control.ts';
 import { createApi } from '../../../src/http/api/routes.ts';
 import { createDocument } from '../../../src/http/openapi.ts';
-import type { InstanceStatus } from '../../../src/inference/supervisor.ts';
+import type { InstanceStatus } from '../../../src/inference/instance-status.ts';
 import { setLogLevel } from '../../../src/log.ts';
 
 export const gib = 1024 ** 3;
