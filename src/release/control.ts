@@ -157,8 +157,11 @@ export interface ReleaseControl {
   ): Promise<Release>;
   /** Ends a rollout, or puts an earlier release back. Resolves when that one answers. @param to its id; absent: the last */
   rollback(actor: Actor, endpoint: string, options?: { to?: number; reason?: string }): Promise<Release>;
-  /** Goes to the next step of a rollout now. */
-  advance(actor: Actor, id: number): Promise<Release>;
+  /**
+   * Goes to the next step of a rollout now.
+   * @param options.sinceMs when the step began that is to end: conflict when another has begun since
+   */
+  advance(actor: Actor, id: number, options?: { sinceMs?: number }): Promise<Release>;
   /** Sends made-up inputs to a loaded version and measures; its evidence can be attached. One at a time. */
   loadTest(actor: Actor, request: LoadTestRequest, signal?: AbortSignal): Promise<Evidence>;
 

@@ -211,8 +211,8 @@ export function openReleases(parts: ReleasesParts): Releases {
     },
     rollback: (actor, endpoint, { to, reason = '' } = {}) =>
       rollouts.rollBack(endpoint, byOf(actor), reason.trim() || `${byOf(actor).name} rolled it back.`, to),
-    async advance(actor, id) {
-      await rollouts.advance(rows.get(id), byOf(actor));
+    async advance(actor, id, { sinceMs } = {}) {
+      await rollouts.advance(rows.get(id), byOf(actor), sinceMs);
       return rows.get(id);
     },
     async loadTest(_actor, { model, version, seconds, connections }, signal) {

@@ -107,11 +107,11 @@ export class Rollouts {
     await Promise.all(this.working.values());
   }
 
-  /** Goes to the next stage now. @throws AppError conflict */
-  async advance(release: Release, by: By): Promise<void> {
-    requireStep(release);
+  /** Goes to the next stage now. @param sinceMs when the one began that is to end @throws AppError conflict */
+  async advance(release: Release, by: By, sinceMs?: number): Promise<void> {
+    requireStep(release, sinceMs);
     await this.working.get(release.id);
-    requireStep(this.parts.rows.get(release.id));
+    requireStep(this.parts.rows.get(release.id), sinceMs);
     this.next(this.parts.rows.get(release.id), by);
   }
 
@@ -311,10 +311,13 @@ function attempt(release: Release, work: () => void): void {
 }
 
 /** @throws AppError conflict */
-function requireStep({ id, state, stage }: Release): void {
+function requireStep({ id, state, stage }: Release, sinceMs?: number): void {
   if (state !== 'rolling-out' || !stage) throw new AppError('conflict', `Release ${id} is not rolling out.`);
-  if (stage.kind === 'shadow' || stage.kind === 'step') return;
-  throw new AppError('conflict', 'Its instances are not ready yet.', 'Wait until its first step has begun.');
+  if (stage.kind !== 'shadow' && stage.kind !== 'step') {
+    throw new AppError('conflict', 'Its instances are not ready yet.', 'Wait until its first step has begun.');
+  }
+  if (sinceMs === undefined || sinceMs === stage.startedMs) return;
+  throw new AppError('conflict', 'The rollout took its next step meanwhile.', 'Look at it again before you go on.');
 }
 
 function noteTrouble({ id }: Pick<Release, 'id'>, error: unknown): void {

@@ -108,7 +108,11 @@ describe('a canary', () => {
         { role: 'live', share: 1 - percent / 100, version: 1 },
         { role: 'candidate', share: percent / 100, version: 2, errors: 0 },
       ]);
-      await releases.advance(olga, id);
+      const sinceMs = releases.get(id).stage!.startedMs;
+      // Two clicks are one step.
+      const clicks = [releases.advance(olga, id, { sinceMs }), releases.advance(olga, id, { sinceMs })];
+      const outcomes = await Promise.allSettled(clicks);
+      expect(outcomes.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
     }
     expect(releases.get(id).state).toBe('live');
     expect((await ask('m')).version).toBe(2);

@@ -241,7 +241,9 @@ export function createReleaseControl(versions: Record<string, number[]>) {
       if (found.live) move(actor, found.live.id, ['live'], 'rolled-back', 'rolled-back', reason);
       return goLive(actor, target);
     },
-    async advance(actor, id) {
+    async advance(actor, id, { sinceMs = find(id).stage?.startedMs } = {}) {
+      if (sinceMs !== find(id).stage?.startedMs)
+        throw new AppError('conflict', 'The rollout took its next step meanwhile.');
       delete find(id).stage;
       return goLive(actor, id);
     },

@@ -82,7 +82,8 @@ function rolloutCard(frame: Frame, status: EndpointStatus): Html | undefined {
       ${
         mayStep &&
         html`<form method="post" action="${releasePath(rollout.id, '/advance')}">
-          ${hiddenFields({ csrf })} ${button({ label: t('plan.advance'), icon: 'play', submit: true })}
+          ${hiddenFields({ csrf, since: String(rollout.stage?.startedMs ?? '') })}
+          ${button({ label: t('plan.advance'), icon: 'play', submit: true })}
         </form>`
       }
     </span>`,

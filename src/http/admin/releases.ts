@@ -230,7 +230,8 @@ export function releaseRoutes({ control, keepOpen }: AdminContext): AdminRoute[]
       action: 'release.rollback',
       operation: 'advanceRelease',
       answer: doing(async (visit, id) => {
-        await release.advance(userOf(visit), id);
+        // Two clicks are not two steps.
+        await release.advance(userOf(visit), id, { sinceMs: Number(visit.form.get('since')) || undefined });
         return 'release.did.advanced';
       }),
     },

@@ -33,6 +33,17 @@ export const approveBody = t.Object(
   },
   closed,
 );
+export const advanceBody = t.Object(
+  {
+    since: t.Optional(
+      t.String({
+        format: 'date-time',
+        description: '`startedAt` of the stage that is to end: refused when another has begun since.',
+      }),
+    ),
+  },
+  closed,
+);
 export const rollbackBody = t.Object(
   {
     to: t.Optional(t.Integer({ minimum: 1, description: 'Id of an earlier release; the last one if absent.' })),

@@ -5,7 +5,7 @@ import { requireAction } from '../../access/actor.ts';
 import type { Release } from '../../release/types.ts';
 import { readSmallJson } from './access-request.ts';
 import { type ApiContext, describe, type OperationText } from './context.ts';
-import { approveBody, commentBody, evidenceBody, reasonBody, withdrawBody } from './release-bodies.ts';
+import { advanceBody, approveBody, commentBody, evidenceBody, reasonBody, withdrawBody } from './release-bodies.ts';
 import { parseRelease, readEvidence, readReleaseJson } from './release-request.ts';
 import { viewEvent, viewEvidence, viewRelease } from './release-views.ts';
 
@@ -181,12 +181,14 @@ function approvalRoutes(context: ApiContext) {
     )
     .post(
       '/api/v1/releases/:release/advance',
-      ({ request, params }) => {
+      ({ request, params, body: { since } }) => {
         keepOpen(request);
-        return step(request, params, (id) => release.advance(asker(request).actor, id));
+        const sinceMs = since === undefined ? undefined : Date.parse(since);
+        return step(request, params, (id) => release.advance(asker(request).actor, id, { sinceMs }));
       },
       {
-        parse: 'none',
+        parse,
+        body: advanceBody,
         detail: describeStep('advanceRelease', 'release.rollback', 'Go to the next step of a rollout now'),
       },
     );

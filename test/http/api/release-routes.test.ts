@@ -90,6 +90,8 @@ test('a release from the draft to the way back, and what is said of it meanwhile
     ['candidate', 0.25],
     ['live', 0.75],
   ]);
+  const stale = await box.post(box.owner, '/releases/2/advance', { since: '2020-01-01T00:00:00.000Z' });
+  expect(stale.status).toBe(409);
   expect((await box.post(box.owner, '/releases/2/advance')).body).toMatchObject({ state: 'live', replaced: 1 });
   const back = await box.post(box.reviewer, '/endpoints/faces/rollback', { to: 1, reason: 'slow at night' });
   expect(back.body).toMatchObject({ id: 1, state: 'live' });

@@ -56,6 +56,8 @@ export const releaseSaid: Said = [
   ['Release {id} is not rolling out.', '上线申请 {id} 未在发布中。'],
   ['Its instances are not ready yet.', '其实例尚未就绪。'],
   ['Wait until its first step has begun.', '请等待第一步开始。'],
+  ['The rollout took its next step meanwhile.', '在此期间发布已进入下一步。'],
+  ['Look at it again before you go on.', '请重新查看后再继续。'],
   ["Nothing was live at '{endpoint}' before this rollout.", '本次发布之前，“{endpoint}”没有已上线的版本。'],
   [
     'rollout.steps[{index}].percent must be more than that of the step before.',
