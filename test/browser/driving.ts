@@ -28,21 +28,31 @@ export interface Person {
   close(): void;
 }
 
-/** Asks the page; again when another one came meanwhile, as pages that keep themselves up to date do. */
-export async function look<T>(view: Bun.WebView, script: string): Promise<T> {
+/** Pages that keep themselves up to date may leave while they are asked: then the one that came is asked again. */
+async function untilItStays<T>(ask: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
-      return await view.evaluate<T>(script);
+      return await ask();
     } catch (error) {
-      if (!String(error).includes('navigated or closed')) throw error;
+      // The second when what was injected went with its page.
+      if (!/navigated or closed|axe is not defined/.test(String(error))) throw error;
       await Bun.sleep(10);
     }
   }
 }
 
-/** @param origin "http://HOST:PORT"; browsers keep the cookies of each host apart */
+/** Asks the page. */
+export function look<T>(view: Bun.WebView, script: string): Promise<T> {
+  return untilItStays(() => view.evaluate<T>(script));
+}
+
+/**
+ * With a browser that knows nothing of whoever sat there before.
+ * @param origin "http://HOST:PORT"; browsers keep the cookies of each host apart
+ */
 export async function sitDown(origin: string, options: OpenOptions): Promise<Person> {
   const view = await openPage('about:blank', options);
+  await view.cdp('Network.clearBrowserCookies');
   const run = <T>(script: string) => look<T>(view, script);
 
   /** The click's own page is marked, so that the one that comes is known by its being unmarked and whole. */
@@ -64,7 +74,7 @@ export async function sitDown(origin: string, options: OpenOptions): Promise<Per
     view,
     at: () => run('location.pathname + location.search'),
     text: () => run('document.body.innerText'),
-    open: (path) => view.navigate(origin + path),
+    open: (path) => untilItStays(() => view.navigate(origin + path)),
     async enter(fields) {
       for (const [name, text] of Object.entries(fields)) {
         await run(`(() => {
@@ -78,11 +88,13 @@ export async function sitDown(origin: string, options: OpenOptions): Promise<Per
     },
     follow,
     async inspect() {
-      // Injected past the page's policy, as developer tools do.
-      await view.cdp('Runtime.evaluate', { expression: axe });
-      const { violations } = await run<{ violations: Finding[] }>(
-        `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })`,
-      );
+      const { violations } = await untilItStays(async () => {
+        // Injected past the page's policy, as developer tools do.
+        await view.cdp('Runtime.evaluate', { expression: axe });
+        return view.evaluate<{ violations: Finding[] }>(
+          `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })`,
+        );
+      });
       return {
         findings: violations.map(
           ({ id, nodes }) => `${id}: ${nodes.map((node) => node.failureSummary + node.html).join('\n')}`,
