@@ -6,12 +6,23 @@ import type { Report } from './report.ts';
 import { formatBytes } from './text.ts';
 
 /** @throws AppError as the server gave it; Unreachable when the answer breaks off */
-export async function requestImport(
+export function requestImport(
   client: Client,
   path: string,
   body: object,
   report: Pick<Report, 'note'>,
 ): Promise<VersionsAnswer> {
+  return followSteps<VersionsAnswer>(client, path, body, 'versions', report);
+}
+
+/** @param outcome what the line is about that comes behind the steps @throws as requestImport */
+export async function followSteps<T>(
+  client: Client,
+  path: string,
+  body: object,
+  outcome: keyof T & string,
+  report: Pick<Report, 'note'>,
+): Promise<T> {
   const { headers, ...call } = json(body);
   const response = await client.send(path, {
     ...call,
@@ -23,11 +34,17 @@ export async function requestImport(
   for await (const line of client.readLines(response)) {
     const error = findError(line);
     if (error) throw error;
-    if ('versions' in line) return line as VersionsAnswer;
+    if (outcome in line) return line as T;
     const text = describe(line);
     if (text !== undefined) report.note(`${text} …`);
   }
   throw new Unreachable('The server went away before the import was done.', "'aimass models' shows whether it was.");
+}
+
+/** @returns what the server is to fetch; undefined for a file or folder of this machine */
+export function findAddress(source: string): string | undefined {
+  if (/^https?:\/\//i.test(source)) return source;
+  return /^server:(\/.*)$/s.exec(source)?.[1];
 }
 
 interface Step {

@@ -7,7 +7,7 @@ import { checkModelName } from '../registry/model-name.ts';
 import type { VersionsAnswer } from './answers.ts';
 import type { Client } from './client.ts';
 import { type Invocation, UsageError } from './command.ts';
-import { describeImported, requestImport } from './importing.ts';
+import { describeImported, findAddress, requestImport } from './importing.ts';
 import { startProgress } from './progress.ts';
 import type { Report } from './report.ts';
 import { type LocalFile, removeUploads, uploadFiles } from './upload.ts';
@@ -50,12 +50,6 @@ async function send(
     await removeUploads(client, uploads);
     throw error;
   }
-}
-
-/** @returns what the server is to fetch; undefined for a file or folder of this machine */
-function findAddress(source: string): string | undefined {
-  if (/^https?:\/\//i.test(source)) return source;
-  return /^server:(\/.*)$/s.exec(source)?.[1];
 }
 
 /** The name that an address says; undefined where only what lies there can tell. */

@@ -73,6 +73,11 @@ export const release: Command[] = [
     ],
     options: [
       ...wishOptions,
+      {
+        name: 'from',
+        value: 'URL|server:PATH',
+        help: 'With submit: have the server fetch it first, as the next version of NAME.',
+      },
       { name: 'draft', help: 'With submit: do not send it to review yet.' },
       follow,
       { name: 'comment', value: 'TEXT', help: 'With approve: for the record.' },

@@ -4,6 +4,7 @@ import { evidenceKinds, releaseStates } from '../release/types.ts';
 import { filled, oneOf, whole } from '../setting-text.ts';
 import { json } from './client.ts';
 import { type Invocation, UsageError } from './command.ts';
+import { findAddress, followSteps } from './importing.ts';
 import { readOption, requireOption, runVerb, type Verb } from './reading.ts';
 import { formatReference, parseReference } from './reference.ts';
 import type { DetailAnswer, EventAnswer, ReleaseAnswer, RequestAnswer, ReviewAnswer } from './release-answers.ts';
@@ -13,7 +14,7 @@ import { readWish, wishNames } from './release-wish.ts';
 
 const verbs: Record<string, Verb> = {
   list: { takes: ['state', 'endpoint', 'model', 'environment', 'limit'], run: list },
-  submit: { takes: [...wishNames, 'draft', 'follow'], operand: 'NAME[:VERSION]', run: submit },
+  submit: { takes: [...wishNames, 'from', 'draft', 'follow'], operand: 'NAME[:VERSION]', run: submit },
   change: { takes: wishNames, operand: 'ID', run: change },
   send: { takes: ['follow'], operand: 'ID', run: send },
   status: { takes: ['follow'], operand: 'ID', run: showStatus },
@@ -58,7 +59,8 @@ async function submit(invocation: Invocation, text: string): Promise<number | vo
     const query = queryOf({ ...subject, environment });
     return (await client.get<RequestAnswer>(`/api/v1/release-defaults${query}`)).rollout;
   });
-  const draft = await client.post<ReleaseAnswer>('/api/v1/releases', { ...subject, ...wish });
+  const from = readOption(invocation, 'from', readAddress);
+  const draft = await create(invocation, { ...subject, ...wish, ...(from !== undefined && { from }) });
   if (invocation.options.has('draft')) {
     await invocation.report.answer(
       draft,
@@ -74,6 +76,21 @@ async function submit(invocation: Invocation, text: string): Promise<number | vo
     const kept = `It is kept as draft ${draft.id}: 'aimass release change' and 'aimass release send' go on with it.`;
     throw new AppError(code, message, `${hint} ${kept}`.trim());
   }
+}
+
+/** What is to be fetched first is followed while it is. */
+async function create(invocation: Invocation, wish: object): Promise<ReleaseAnswer> {
+  const client = invocation.client();
+  if (!('from' in wish)) return client.post<ReleaseAnswer>('/api/v1/releases', wish);
+  type Made = { release: ReleaseAnswer };
+  return (await followSteps<Made>(client, '/api/v1/releases', wish, 'release', invocation.report)).release;
+}
+
+function readAddress(text: string): string {
+  const address = findAddress(text);
+  if (address !== undefined) return address;
+  const hint = "Write https://… or server:/PATH; what lies on this machine is for 'aimass push'.";
+  throw new AppError('invalid', `'${text.slice(0, 100)}' is nothing that the server could fetch`, hint);
 }
 
 async function change(invocation: Invocation, id: string): Promise<void> {

@@ -46,6 +46,27 @@ test('a folder on the server, which the same path here is not', async () => {
   expect(local).toMatchObject({ code: 2, err: expect.stringContaining('cannot be read') });
 });
 
+test('a release of what is to be fetched first', async () => {
+  const submit = (...more: string[]) =>
+    server.aimass(['release', 'submit', 'adder', '--environment', 'staging', ...more]);
+  const asked = await submit('--from', `${files.url.href}adder.onnx`, '--follow');
+  expect(asked).toMatchObject({ code: 0, err: expect.stringContaining('Fetching adder.onnx …') });
+  expect(asked.out).toContain('Release 1, adder:1 as adder in staging, is live.');
+  const next = await submit('--from', `server:${folder}/repo/sum/1/model.onnx`, '--draft');
+  expect(next.out).toContain('Release 2, adder:2 as adder in staging, is a draft.');
+
+  expect(await submit('--from', 'here.onnx')).toMatchObject({ code: 2, err: expect.stringContaining("'aimass push'") });
+  expect(await submit('--from', 'server:/etc/passwd')).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('import_folders'),
+  });
+  const versioned = ['release', 'submit', 'adder:1', '--from', `${files.url.href}adder.onnx`];
+  expect(await server.aimass(versioned)).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('no version'),
+  });
+});
+
 test('a long step is told when it begins, then now and then', () => {
   let now = 0;
   const describe = describeSteps(() => now);
