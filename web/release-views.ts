@@ -1,41 +1,21 @@
 // What the screens of going live are given: plain data, made by http/admin. Knows the rooms of the server by their types
 // alone.
-import type { EndpointStatus, Retention, Review, TrafficSide, VersionNote } from '../src/release/control.ts';
+import type { EndpointStatus, Review, VersionNote } from '../src/release/control.ts';
 import type {
   Difference,
   Endpoint,
   Environment,
   EnvironmentName,
   Evidence,
-  GuardLimits,
-  PolicyCheck,
   Release,
-  ReleaseEvent,
-  ReleaseRequest,
   ReleaseState,
 } from '../src/release/types.ts';
 import type { Callee } from './call-examples.ts';
 import type { NamedDevice, Outcome, TrafficPoint } from './machine-views.ts';
 import type { FormState } from './view-types.ts';
 
-export type {
-  Difference,
-  Endpoint,
-  EndpointStatus,
-  Environment,
-  EnvironmentName,
-  Evidence,
-  GuardLimits,
-  PolicyCheck,
-  Release,
-  ReleaseEvent,
-  ReleaseRequest,
-  ReleaseState,
-  Retention,
-  Review,
-  TrafficSide,
-  VersionNote,
-};
+export type * from '../src/release/control.ts';
+export type * from '../src/release/types.ts';
 
 export interface ReleasesView {
   /** Newest first. */

@@ -54,7 +54,7 @@ export class LinkPool {
     }
   }
 
-  /** The one with the most free slots of so many; undefined when none has any. */
+  /** @param depth slots of a link that may be in use @returns the one with the most free slots; undefined when none has any */
   leastBusy(depth: number): Link | undefined {
     let best: Link | undefined;
     for (const link of this.links.values()) {
