@@ -1,9 +1,11 @@
 // The native libraries of ONNX Runtime. In the compiled binary they are embedded and must lie as files side by side
 // before they can be loaded; run from source they are used where the package manager put them.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
+
+import { freshName, makeFresh, removeLeftovers } from './fresh-folder.ts';
 
 export const bindingName = 'onnxruntime_binding.node';
 
@@ -26,11 +28,10 @@ export async function prepareNative(folder: string): Promise<string> {
   const hash = createHash('sha256');
   for (const { bytes } of contents) hash.update(bytes);
   const target = join(folder, hash.digest('hex').slice(0, 32));
+  removeLeftovers(folder);
   if (isIntact(target, contents)) return target;
 
-  mkdirSync(folder, { recursive: true });
-  const fresh = join(folder, `.new-${process.pid}-${crypto.randomUUID()}`);
-  mkdirSync(fresh);
+  const fresh = makeFresh(folder);
   for (const { name, bytes } of contents) {
     const file = await open(join(fresh, name), 'w', 0o755);
     await file.writeFile(bytes);
@@ -44,7 +45,7 @@ export async function prepareNative(folder: string): Promise<string> {
     if (isIntact(target, contents)) {
       rmSync(fresh, { recursive: true });
     } else if (existsSync(target)) {
-      const damaged = join(folder, `.bad-${process.pid}-${basename(target)}`);
+      const damaged = freshName(folder);
       renameSync(target, damaged);
       renameSync(fresh, target);
       rmSync(damaged, { recursive: true, force: true });

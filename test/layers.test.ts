@@ -8,7 +8,7 @@ const root = join(import.meta.dir, '..');
 /** Rooms by layer, lowest first. A room imports from itself and from lower layers. */
 const layers: string[][] = [
   ['error', 'log', 'metrics', 'config', 'settings', 'setting-text', 'types', 'version', 'files'],
-  ['libc', 'native-embedded'],
+  ['libc', 'native-embedded', 'fresh-folder'],
   ['native', 'systemd'],
   ['db'],
   ['registry', 'device', 'job', 'dataset', 'access', 'onnx'],

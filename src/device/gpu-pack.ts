@@ -2,10 +2,11 @@
 // Installs, checks and removes it from local files; never loads it: trying it out is for a child process.
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat, symlink } from 'node:fs/promises';
+import { open, readdir, rename, rm, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { AppError } from '../error.ts';
+import { freshName, makeFresh, removeLeftovers } from '../fresh-folder.ts';
 import { readElf } from './elf.ts';
 import { findPackage, onDemandLibraries } from './library-packages.ts';
 import { findMissing, type LoaderOptions, type MissingLibrary } from './loader-path.ts';
@@ -50,14 +51,11 @@ export interface PackStatus {
 }
 
 const recordName = 'pack.json';
-const freshMark = '.new-';
 
 /** Replaces a pack of the same version. @throws AppError invalid when the source has no fitting libraries */
 export async function installPack(source: string, options: GpuPackOptions): Promise<PackStatus> {
-  await mkdir(options.folder, { recursive: true });
-  await removeLeftovers(options.folder);
-  const fresh = join(options.folder, `${freshMark}${process.pid}-${crypto.randomUUID()}`);
-  await mkdir(fresh);
+  removeLeftovers(options.folder);
+  const fresh = makeFresh(options.folder);
   try {
     const names = await extractProviders(source, fresh);
     await checkPack(fresh, names, options.runtimeVersion);
@@ -110,7 +108,7 @@ export async function removePack(options: GpuPackOptions, version = options.runt
   const target = join(options.folder, version);
   if (!known.includes(version) || !existsSync(target)) return false;
   // Renamed first, so that no half of it is ever seen.
-  const aside = join(options.folder, `${freshMark}${process.pid}-${crypto.randomUUID()}`);
+  const aside = freshName(options.folder);
   await rename(target, aside);
   await rm(aside, { recursive: true });
   return true;
@@ -125,8 +123,7 @@ export async function joinWithRuntime(pack: PackStatus, nativeFolder: string): P
   const key = createHash('sha256').update(nativeFolder).digest('hex').slice(0, 16);
   const target = join(pack.folder, `runtime-${key}`);
   if (existsSync(target)) return target;
-  const fresh = join(pack.folder, `${freshMark}${process.pid}-${crypto.randomUUID()}`);
-  await mkdir(fresh);
+  const fresh = makeFresh(pack.folder);
   for (const name of await readdir(nativeFolder)) await symlink(join(nativeFolder, name), join(fresh, name));
   for (const { name } of pack.files) await symlink(join(pack.folder, name), join(fresh, name));
   await rename(fresh, target).catch(async (error: unknown) => {
@@ -219,14 +216,6 @@ async function readRecord(folder: string): Promise<{ version: string; files: Pac
     return (await Bun.file(join(folder, recordName)).json()) as { version: string; files: PackFile[] };
   } catch {
     return undefined;
-  }
-}
-
-/** What an installation that was killed left behind. */
-async function removeLeftovers(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    const pid = name.startsWith(freshMark) ? Number(name.slice(freshMark.length).split('-')[0]) : process.pid;
-    if (pid !== process.pid && !existsSync(`/proc/${pid}`)) await rm(join(folder, name), { recursive: true });
   }
 }
 

@@ -1,8 +1,9 @@
 // How the executable starts and stops: how fast, from what surroundings, and who it refuses.
 import { afterEach, beforeEach, expect, test } from 'bun:test';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { Appliance, discard, processesOf, run, unpack } from './appliance.ts';
+import { Appliance, discard, processesOf, run, unpack, until } from './appliance.ts';
 
 let home: string;
 
@@ -22,6 +23,18 @@ test('starts with nothing around it and is ready at once', async () => {
   const again = await Appliance.start({ home });
   console.log(`ready after ${first.readyMs.toFixed(0)} ms (first start), ${again.readyMs.toFixed(0)} ms (second)`);
   expect(await again.stop()).toBe(0);
+});
+
+test('removes what a start that was killed left of the libraries, and nothing of one that runs', async () => {
+  const dead = Bun.spawn(['true']);
+  await dead.exited;
+  const native = join(home, 'data/native');
+  for (const pid of [dead.pid, process.pid])
+    await Bun.write(join(native, `.new-${pid}-x`, 'libonnxruntime.so.1'), 'half');
+  const appliance = await Appliance.start({ home });
+  await until('the libraries to be there', () => readdirSync(native).some((name) => /^[0-9a-f]{32}$/.test(name)));
+  expect(await appliance.stop()).toBe(0);
+  expect(readdirSync(native).toSorted()).toEqual([`.new-${process.pid}-x`, expect.stringMatching(/^[0-9a-f]{32}$/)]);
 });
 
 test('ignores settings files of other programs where it is started', async () => {
